@@ -1,0 +1,5 @@
+"""Metrics and reports that hang on ignite's engines."""
+
+from .dice import DiceTable, MacroDice
+
+__all__ = ["DiceTable", "MacroDice"]

@@ -1,0 +1,121 @@
+"""Dice per case and per class: mean over cases first, then over classes, and absent classes left out."""
+
+import csv
+import logging
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from monai.metrics import DiceMetric
+from torch import Tensor
+
+from ..data import case_name
+
+__all__ = ["DiceTable", "MacroDice"]
+
+logger = logging.getLogger(__name__)
+
+
+class MacroDice(DiceMetric):
+    """Dice averaged over cases within each class, then over classes.
+
+    MONAI's own "mean" averages over the classes of each case first, which lets a class that few cases have count less.
+    A class that is absent from a reference has no Dice in that case (NaN, not 0); absent from all, it does not count.
+
+    Args:
+        include_background: whether channel 0 counts. Default: no.
+    """
+
+    def __init__(self, include_background: bool = False) -> None:
+        super().__init__(include_background=include_background, ignore_empty=True)
+
+    def aggregate(self, reduction: Any = None) -> Tensor:  # noqa: ARG002 (MONAI's signature)
+        """Return the mean as a scalar tensor, NaN when no case has any class."""
+        scores = self.get_buffer()  # type: ignore[no-untyped-call]
+        if not isinstance(scores, Tensor):
+            raise ValueError("no case was scored: run the metric on predictions and references first")
+        return scores.nanmean(dim=0).nanmean()
+
+
+class DiceTable:
+    """Log Dice per class after each validation and write it per case, as an ignite handler.
+
+    ``dice_per_case.csv`` has a row for each case and a column for each class and their mean; ``dice_per_class.csv`` has
+    mean, standard deviation, minimum, maximum and number of cases of each class. A class that is absent from the
+    reference reads ``n/a``.
+
+    Args:
+        class_names: names of the scored channels, in their order.
+        metric: name under which the engine has a :class:`MacroDice`.
+        output_dir: folder for the two files; ``None`` logs only.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        metric: str = "val_mean_dice",
+        output_dir: str | PathLike[str] | None = None,
+    ) -> None:
+        self.class_names = list(class_names)
+        self.metric = metric
+        self.output_dir = None if output_dir is None else Path(str(output_dir))
+        self._cases: list[str] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Follow the evaluator ``engine``."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def _start(self, _engine: Engine) -> None:
+        self._cases = []
+
+    def _collect(self, engine: Engine) -> None:
+        items: Any = engine.state.output
+        self._cases += [case_name(item["image"].meta["filename_or_obj"]) for item in items]
+
+    def __call__(self, engine: Engine) -> None:
+        """Report the scores of the epoch that ``engine`` has just ended."""
+        scores: Tensor = getattr(engine.state, "metric_details")[self.metric]  # noqa: B009 (MONAI adds it)
+        if scores.shape != (len(self._cases), len(self.class_names)):
+            raise ValueError(
+                f"class_names={self.class_names} are {len(self.class_names)} for scores of shape {tuple(scores.shape)} "
+                f"(cases, classes) of {len(self._cases)} cases: name each class but the background"
+            )
+        per_class = scores.nanmean(dim=0)
+        named = ", ".join(f"{name} {_number(dice)}" for name, dice in zip(self.class_names, per_class, strict=True))
+        logger.info("Dice over %d cases: %s, mean %s", len(self._cases), named, _number(per_class.nanmean()))
+        if self.output_dir is not None:
+            self.output_dir.mkdir(parents=True, exist_ok=True)
+            self._write_cases(self.output_dir / "dice_per_case.csv", scores)
+            self._write_classes(self.output_dir / "dice_per_class.csv", scores)
+            logger.info("wrote dice_per_case.csv and dice_per_class.csv to '%s'", self.output_dir)
+
+    def _write_cases(self, path: Path, scores: Tensor) -> None:
+        rows = [
+            [case, *map(_number, row), _number(row.nanmean())] for case, row in zip(self._cases, scores, strict=True)
+        ]
+        _write(path, ["case", *self.class_names, "mean"], rows)
+
+    def _write_classes(self, path: Path, scores: Tensor) -> None:
+        rows = []
+        for name, column in zip(self.class_names, scores.T, strict=True):
+            present = column[~column.isnan()]
+            spread = [f(present) for f in (torch.Tensor.min, torch.Tensor.max)] if len(present) else [torch.nan] * 2
+            rows.append([name, _number(present.mean()), _number(present.std(correction=0)), *map(_number, spread)])
+            rows[-1].append(str(len(present)))
+        mean = _number(scores.nanmean(dim=0).nanmean())
+        rows.append(["mean", mean, "", "", "", str(len(scores))])
+        _write(path, ["class", "mean", "std", "min", "max", "cases"], rows)
+
+
+def _number(value: Tensor | float) -> str:
+    return "n/a" if value != value else f"{float(value):.4f}"
+
+
+def _write(path: Path, header: list[str], rows: list[list[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])

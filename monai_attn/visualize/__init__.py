@@ -1,0 +1,5 @@
+"""Pictures."""
+
+from .attention import attention_figure
+
+__all__ = ["attention_figure"]
