@@ -7,7 +7,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import torch
 from ignite.engine import Engine, Events
 from monai.metrics import DiceMetric
 from torch import Tensor
@@ -104,9 +103,10 @@ class DiceTable:
         rows = []
         for name, column in zip(self.class_names, scores.T, strict=True):
             present = column[~column.isnan()]
-            spread = [f(present) for f in (torch.Tensor.min, torch.Tensor.max)] if len(present) else [torch.nan] * 2
-            rows.append([name, _number(present.mean()), _number(present.std(correction=0)), *map(_number, spread)])
-            rows[-1].append(str(len(present)))
+            numbers: list[Tensor | float] = [float("nan")] * 4
+            if len(present):
+                numbers = [present.mean(), present.std(correction=0), present.min(), present.max()]
+            rows.append([name, *map(_number, numbers), str(len(present))])
         mean = _number(scores.nanmean(dim=0).nanmean())
         rows.append(["mean", mean, "", "", "", str(len(scores))])
         _write(path, ["class", "mean", "std", "min", "max", "cases"], rows)

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+import pytest
+
+from monai_attn.bundle import bundle_dir, preflight
+from monai_attn.bundle.errors import _print_one_line, root_cause
+
+
+def nested(cause: Exception) -> Exception:
+    for message in ("Failed to instantiate component", "Failed to evaluate ConfigExpression"):
+        outer = RuntimeError(message)
+        outer.__cause__ = cause
+        cause = outer
+    return cause
+
+
+def test_the_cause_beneath_monais_wrappers_is_found_and_no_deeper():
+    inner = ValueError("what happened\n  and the cure")
+    inner.__cause__ = KeyError("detail")
+    assert root_cause(nested(inner)) is inner
+    assert root_cause(inner) is inner
+
+
+@pytest.mark.parametrize(
+    ("cause", "line"),
+    [
+        (ValueError("x=3:\n  use 4"), "error: x=3: use 4"),
+        (FileNotFoundError("no a"), "error: no a"),
+        (ZeroDivisionError("d"), "error: ZeroDivisionError: d (set MONAI_ATTN_DEBUG=1 to see where)"),
+    ],
+)
+def test_one_line_is_printed(cause, line, capsys):
+    error = nested(cause)
+    _print_one_line(type(error), error, None)
+    assert capsys.readouterr().err == line + "\n"
+
+
+def test_other_programs_keep_their_tracebacks():
+    code = "import sys, monai_attn; monai_attn.bundle.one_line_errors(); assert sys.excepthook is sys.__excepthook__"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_bundles_are_found_by_name():
+    name = "hippocampus_mri_attn_segmentation"
+    assert (bundle_dir(name) / "configs" / "inference.json").is_file()
+    with pytest.raises(ValueError, match=rf"bundle 'nope' is not shipped: use one of .*{name}"):
+        bundle_dir("nope")
+
+
+def test_preflight_names_a_wrong_root_and_an_unusable_output(tmp_path, make_dataset):
+    root, data = bundle_dir("hippocampus_mri_attn_segmentation"), make_dataset()
+    from monai_attn.data import find_cases
+
+    arguments = {"dataset_dir": data, "cases": find_cases(data), "in_channels": 1, "spatial_dims": 3}
+    preflight(root, **arguments, output_dir=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(FileNotFoundError, match=r"is no bundle: pass --bundle_root"):
+        preflight(tmp_path, **arguments)
+    with pytest.raises(ValueError, match=r"holds the images.*use another"):
+        preflight(root, **arguments, output_dir=data / "imagesTr")
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"file' is a file"):
+        preflight(root, **arguments, output_dir=tmp_path / "file")

@@ -1,0 +1,97 @@
+"""What a person sees at the terminal: one line with the cause and the cure, status 1, and nothing written."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from conftest import BUNDLES, save_nifti
+
+from monai_attn import AttentionGatedUNet
+
+BUNDLE = BUNDLES / "hippocampus_mri_attn_segmentation"
+
+
+def missing_folder(root, _make):
+    return "inference", root / "nowhere", {}, ["nowhere' does not exist", "--dataset_dir"]
+
+
+def empty_folder(root, _make):
+    (root / "empty").mkdir()
+    return "inference", root / "empty", {}, ["empty' holds no case", "--dataset_dir"]
+
+
+def empty_training_folder(root, _make):
+    (root / "empty").mkdir()
+    return "train", root / "empty", {}, ["empty' holds no case", "labelsTr/"]
+
+
+def image_without_label(root, make):
+    (make() / "labelsTr" / "case_1.nii.gz").unlink()
+    return "train", root / "dataset", {}, ["case_1.nii.gz' has no label", "add '"]
+
+
+def wrong_channel_count(root, _make):
+    save_nifti(root / "rgb" / "two.nii.gz", np.zeros((20, 20, 20, 2), np.float32))
+    return "inference", root / "rgb", {}, ["two.nii.gz'", "2 channels", "takes 1"]
+
+
+def other_checkpoint(root, make):
+    network = AttentionGatedUNet(3, 1, 3, channels=[8, 16], strides=[2])
+    torch.save(network.state_dict(), root / "other.pt")
+    options = {"ckpt_path": str(root / "other.pt")}
+    return "evaluate", make(), options, ["other.pt' belong to another architecture", "--ckpt_path"]
+
+
+def unknown_fold(root, make):
+    (make() / "folds.json").write_text(json.dumps({"validation": {"0": ["case_0"]}}))
+    return "train", root / "dataset", {"fold": "4"}, ["fold=4", "use one of 0"]
+
+
+def wrong_network_argument(root, make):
+    return "inference", make(), {"network_def::strides": "[2,2]"}, ["strides=[2, 2]", "4 levels", "add 1"]
+
+
+FAULTS = (
+    missing_folder,
+    empty_folder,
+    empty_training_folder,
+    image_without_label,
+    wrong_channel_count,
+    other_checkpoint,
+    unknown_fold,
+    wrong_network_argument,
+)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
+def test_one_line_and_nothing_written(fault, command, make_dataset, tmp_path):
+    config, dataset, options, parts = fault(tmp_path, make_dataset)
+    overrides = {"bundle_root": str(BUNDLE), "dataset_dir": str(dataset), "output_dir": str(tmp_path / "out")} | options
+    arguments = [word for key, value in overrides.items() for word in (f"--{key}", value)]
+    done = command("monai.bundle", "run", "--config_file", str(BUNDLE / "configs" / f"{config}.json"), *arguments)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert all(part in last for part in parts), last
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("config", ["train", "inference"])
+def test_started_from_elsewhere_without_bundle_root(config, command, make_dataset):
+    arguments = ["--config_file", str(BUNDLE / "configs" / f"{config}.json"), "--dataset_dir", str(make_dataset())]
+    done = command("monai.bundle", "run", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: bundle_root='.'")
+    assert "pass --bundle_root" in done.stderr
+
+
+def test_from_inside_the_bundle_no_root_is_needed(command, make_dataset, tmp_path):
+    paths = ["--dataset_dir", str(make_dataset(count=1)), "--output_dir", str(tmp_path / "out"), "--device", "cpu"]
+    done = command("monai.bundle", "run", "--config_file", "configs/inference.json", *paths, cwd=BUNDLE)
+    assert done.returncode == 0, done.stderr
+    assert nib.load(tmp_path / "out" / "case_0.nii.gz").shape == (30, 41, 27)
+    assert "label maps written: 1" in done.stdout
+    assert "inference: [1/1] 100%" in done.stderr  # the progress bar

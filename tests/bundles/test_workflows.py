@@ -1,0 +1,114 @@
+"""Run every workflow of every bundle on small generated NIfTI files."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from conftest import BUNDLES, save_nifti
+from monai.bundle import run
+
+from monai_attn import data
+
+ROOTS = sorted(path.parents[1] for path in BUNDLES.glob("*/configs/metadata.json"))
+
+
+@pytest.fixture(params=ROOTS, ids=lambda root: root.name)
+def bundle(request, tmp_path: Path) -> Path:
+    """A copy of the bundle alone, away from the repository."""
+    return Path(shutil.copytree(request.param, tmp_path / "a copy" / request.param.name))
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def run_config(bundle: Path, *names: str, **overrides) -> None:
+    files = [str(bundle / "configs" / f"{name}.json") for name in names]
+    run(config_file=files if len(files) > 1 else files[0], bundle_root=str(bundle), **overrides)
+
+
+def test_train_evaluate_and_infer(bundle, make_dataset, tmp_path, monkeypatch):
+    dataset, out = make_dataset(count=6), tmp_path / "out"
+    monkeypatch.chdir(tmp_path)
+    run_config(bundle, "train", dataset_dir="dataset", output_dir="out", **{"train::trainer::max_epochs": 2})
+    assert sorted(path.name for path in out.iterdir()) == ["model.pt", "model_final.pt"]
+    assert sorted(p.name for p in bundle.iterdir()) == ["LICENSE", "configs", "docs", "models"]
+
+    weights = {"ckpt_path": str(out / "model.pt")}
+    run_config(bundle, "evaluate", dataset_dir=str(dataset), output_dir="scores", **weights)
+    rows = read(tmp_path / "scores" / "dice_per_case.csv")
+    assert [row["case"] for row in rows] == [f"case_{i}" for i in range(6)]
+    classes = read(tmp_path / "scores" / "dice_per_class.csv")
+    for row in classes[:-1]:
+        scores = [float(r[row["class"]]) for r in rows]
+        assert float(row["mean"]) == pytest.approx(np.mean(scores), abs=1e-4)
+
+    run_config(bundle, "train", "evaluate", dataset_dir=str(dataset), output_dir="overlay", fold=1, **weights)
+    held_back = data.split_cases(data.find_cases(dataset, labelled=True), dataset, fold=1)[1]
+    assert [r["case"] for r in read(tmp_path / "overlay" / "dice_per_case.csv")] == [c["case"] for c in held_back]
+
+    run_config(bundle, "inference", dataset_dir=str(dataset), output_dir="labels", **weights)
+    images = sorted((dataset / "imagesTr").iterdir())
+    assert sorted(p.name for p in (tmp_path / "labels").iterdir()) == [p.name for p in images]
+    for image, row in zip(images, rows, strict=True):  # the files hold what evaluation scored
+        predicted = np.asarray(nib.load(tmp_path / "labels" / image.name).dataobj)
+        reference = np.asarray(nib.load(dataset / "labelsTr" / image.name).dataobj)
+        for value, name in enumerate(list(row)[1:-1], start=1):
+            a, b = predicted == value, reference == value
+            assert 2 * (a & b).sum() / (a.sum() + b.sum()) == pytest.approx(float(row[name]), abs=1e-4)
+
+
+def rotation(degrees: float) -> np.ndarray:
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("axes", "name"),
+    [
+        (np.diag([1.0, 1.0, 1.0]), "plain.nii.gz"),
+        (np.diag([-1.0, 1.0, -2.5]), "flipped.nii"),
+        (rotation(12) @ np.diag([0.8, 0.8, 1.7]), "oblique [1] ü.nii.gz"),
+        (np.array([[0, 0, 1.2], [-1, 0, 0], [0, -0.9, 0]]), "coronal.nii.gz"),
+    ],
+)
+def test_labels_lie_where_their_images_lie(bundle, axes, name, tmp_path):
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = axes, (-31.5, 20.25, 7)
+    image = np.random.default_rng(0).normal(500, 100, (31, 37, 23)).astype(np.int16)
+    save_nifti(tmp_path / "in put" / name, image, affine)
+    run_config(bundle, "inference", dataset_dir=str(tmp_path / "in put"), output_dir=str(tmp_path / "out"))
+    labels = nib.load(tmp_path / "out" / name)
+    assert labels.shape == image.shape
+    np.testing.assert_allclose(labels.affine, affine, atol=1e-5)
+    assert labels.get_data_dtype() == np.uint8
+    assert set(np.unique(labels.dataobj)) <= set(range(3))
+
+
+def test_images_of_any_orientation_get_the_same_labels(bundle, make_dataset, tmp_path):
+    """The same voxels, stored along other axes, must be the same anatomy."""
+    path = make_dataset(count=1) / "imagesTr" / "case_0.nii.gz"
+    image = nib.load(path)
+    turned = image.as_reoriented(nib.orientations.axcodes2ornt(("P", "I", "R")))
+    nib.save(turned, path.with_name("turned.nii.gz"))
+    run_config(bundle, "inference", dataset_dir=str(path.parents[1]), output_dir=str(tmp_path / "out"))
+    plain = nib.load(tmp_path / "out" / "case_0.nii.gz")
+    back = nib.as_closest_canonical(nib.load(tmp_path / "out" / "turned.nii.gz"))
+    np.testing.assert_array_equal(np.asarray(plain.dataobj), np.asarray(back.dataobj))
+
+
+def test_the_shipped_weights_reach_what_the_card_says(bundle, shared_data, tmp_path):
+    card = json.loads((bundle / "configs" / "metadata.json").read_text())["eval_metrics"]
+    dataset = shared_data / bundle_dataset(bundle)
+    run_config(bundle, "evaluate", dataset_dir=str(dataset), output_dir=str(tmp_path), fold=0)
+    classes = {row["class"]: float(row["mean"]) for row in read(tmp_path / "dice_per_class.csv")}
+    assert classes == pytest.approx({name.removeprefix("dice_"): value for name, value in card.items()}, abs=2e-3)
+
+
+def bundle_dataset(bundle: Path) -> str:
+    return {"hippocampus_mri_attn_segmentation": "Task04_Hippocampus"}[bundle.name]

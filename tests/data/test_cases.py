@@ -1,0 +1,148 @@
+import gzip
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from conftest import save_nifti
+
+from monai_attn.data import InputNameLayout, case_name, check_cases, find_cases
+
+VOLUME = np.zeros((4, 5, 6), np.float32)
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def check(root: Path, labelled: bool = False) -> None:
+    check_cases(find_cases(root, labelled), root, in_channels=1, spatial_dims=3, labelled=labelled)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("a/b.nii.gz", "b"), ("b.NII", "b"), ("scan.1.nii.gz", "scan.1"), ("x.nrrd", "x.nrrd")]
+)
+def test_case_name(path, name):
+    assert case_name(path) == name
+
+
+@pytest.mark.parametrize(("images", "labels"), [("imagesTr", "labelsTr"), ("images", "labels")])
+def test_pairs_by_name_not_by_order(tmp_path, images, labels):
+    touch(
+        tmp_path, f"{images}/b.nii.gz", f"{images}/a.nii", f"{images}/c.nii.gz", f"{images}/._a.nii", f"{images}/x.txt"
+    )
+    touch(tmp_path, f"{labels}/c.nii", f"{labels}/a.nii.gz", f"{labels}/zz.nii.gz")
+    cases = find_cases(tmp_path, labelled=True)
+    assert [c["case"] for c in cases] == ["a", "b", "c"]
+    assert [c.get("label") for c in cases] == [
+        str(tmp_path / labels / "a.nii.gz"),
+        None,
+        str(tmp_path / labels / "c.nii"),
+    ]
+
+
+def test_images_alone_come_from_every_image_folder_the_folder_itself_or_one_file(tmp_path):
+    touch(tmp_path, "imagesTs/d.nii.gz", "imagesTr/b.nii.gz", "loose [1] ü.nii.gz", "labelsTr/b.nii.gz")
+    assert [c["case"] for c in find_cases(tmp_path)] == ["b", "d", "loose [1] ü"]
+    assert [set(c) for c in find_cases(tmp_path)] == [{"case", "image"}] * 3
+    assert [c["case"] for c in find_cases(tmp_path / "imagesTs" / "d.nii.gz")] == ["d"]
+
+
+def test_a_folder_called_like_a_number(tmp_path, monkeypatch):
+    touch(tmp_path, "2024/a.nii")
+    monkeypatch.chdir(tmp_path)
+    assert [c["case"] for c in find_cases(2024)] == ["a"]
+
+
+def test_nothing_there_is_no_case_and_the_check_says_why(tmp_path):
+    assert find_cases(tmp_path / "missing") == find_cases(tmp_path) == find_cases(tmp_path, labelled=True) == []
+    with pytest.raises(FileNotFoundError, match=r"missing' does not exist: pass --dataset_dir"):
+        check(tmp_path / "missing")
+    with pytest.raises(FileNotFoundError, match=r"holds no case .* imagesTr/ with labelsTr/"):
+        check(tmp_path, labelled=True)
+
+
+def test_good_cases_pass(make_dataset):
+    check(make_dataset(), labelled=True)
+
+
+def test_a_singleton_fourth_axis_is_one_channel(tmp_path):
+    save_nifti(tmp_path / "a.nii", VOLUME[..., None])
+    check(tmp_path)
+
+
+def test_an_image_without_label(tmp_path, make_dataset):
+    root = make_dataset()
+    (root / "labelsTr" / "case_2.nii.gz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"case_2.nii.gz' has no label: add '.*labelsTr/case_2.nii.gz'"):
+        check(root, labelled=True)
+
+
+def test_two_files_of_one_name(tmp_path):
+    save_nifti(tmp_path / "a.nii", VOLUME)
+    save_nifti(tmp_path / "a.nii.gz", VOLUME)
+    with pytest.raises(ValueError, match=r"case 'a' comes from two files.*rename or remove one"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((4, 5, 6, 2), r"a\.nii' of shape .* has 2 channels, .* takes 1"), ((4, 5), r"a\.nii' of shape .* is no volume")],
+)
+def test_wrong_channels_or_rank(tmp_path, shape, message):
+    save_nifti(tmp_path / "a.nii", np.zeros(shape, np.float32))
+    with pytest.raises(ValueError, match=message):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html></html>", gzip.compress(b"no NIfTI")[:12], gzip.compress(b"\0" * 400)]
+)
+def test_files_that_are_no_nifti_are_named(tmp_path, content):
+    (tmp_path / "bad.nii.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"bad\.nii\.gz' cannot be read as NIfTI .*: replace the file"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize("fault", ["shape", "shift", "nan"])
+def test_labels_off_their_images_grid(tmp_path, fault):
+    affine, label = np.eye(4), VOLUME.astype(np.uint8)
+    if fault == "shape":
+        label = label[:, :, :5]
+    else:
+        affine[0, 3] = {"shift": 40.0, "nan": np.nan}[fault]
+    save_nifti(tmp_path / "images" / "a.nii", VOLUME)
+    image = nib.Nifti1Image(label, np.eye(4))
+    image.header.set_sform(affine, code=1)  # past nibabel's own check of an affine
+    (tmp_path / "labels").mkdir()
+    nib.save(image if fault == "shape" else nib.Nifti1Image(label, None, image.header), tmp_path / "labels" / "a.nii")
+    with pytest.raises(ValueError, match=r"label '.*a\.nii' (has shape|lies elsewhere)"):
+        check(tmp_path, labelled=True)
+
+
+def test_tiny_drift_of_the_affine_passes(tmp_path):
+    save_nifti(tmp_path / "images" / "a.nii", VOLUME)
+    save_nifti(tmp_path / "labels" / "a.nii", VOLUME.astype(np.uint8), np.eye(4) + np.diag([1e-4] * 3, k=1))
+    check(tmp_path, labelled=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("in/a.nii", "a.nii"), ("in/b.c.nii.gz", "b.c.nii.gz"), ("in/d.nrrd", "d.nrrd.nii.gz")]
+)
+def test_outputs_keep_their_inputs_names(tmp_path, source, target):
+    assert InputNameLayout(tmp_path / "out").filename(tmp_path / source, idx=None) == tmp_path / "out" / target
+    assert (tmp_path / "out").is_dir()
+
+
+def test_outputs_never_replace_inputs(tmp_path):
+    with pytest.raises(ValueError, match="use another folder"):
+        InputNameLayout(tmp_path).filename(tmp_path / "a.nii")
+
+
+def test_the_real_data_are_found_whole_and_fit(shared_data):
+    for name, count, channels, dims in (("Task04_Hippocampus", 172, 1, 3), ("HeadNeckCT", 54, 1, 3)):
+        cases = find_cases(shared_data / name, labelled=True)
+        assert len(cases) == count
+        check_cases(cases, shared_data / name, channels, dims, labelled=True)

@@ -1,0 +1,72 @@
+import json
+import logging
+
+import pytest
+
+from monai_attn.data import find_cases, split_cases, validation_cases
+
+CASES = [{"case": f"c{i}", "image": f"c{i}.nii"} for i in range(10)]
+
+
+def names(cases):
+    return {case["case"] for case in cases}
+
+
+def write_folds(folder, content) -> None:
+    (folder / "folds.json").write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def test_folds_of_the_data_set_are_used(tmp_path):
+    write_folds(tmp_path, {"note": "by patient", "validation": {"0": ["c1", "c4", "absent"], "1": ["c0"]}})
+    training, validation = split_cases(CASES, tmp_path, fold=0)
+    assert names(validation) == {"c1", "c4"}
+    assert names(training) == names(CASES) - {"c1", "c4"}
+
+
+def test_without_folds_every_case_is_held_back_once_and_order_does_not_matter(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        held_back = [names(split_cases(CASES, tmp_path, fold=k)[1]) for k in range(5)]
+    assert "not by patient" in caplog.text
+    assert sorted(name for fold in held_back for name in fold) == sorted(names(CASES))
+    assert names(split_cases(CASES[::-1], tmp_path, fold=3)[1]) == held_back[3]
+    assert names(split_cases(CASES, tmp_path, fold=0, seed=1)[1]) != held_back[0]
+
+
+@pytest.mark.parametrize("fold", [7, "x"])
+def test_an_unknown_fold_is_named_with_the_known_ones(tmp_path, fold):
+    write_folds(tmp_path, {"validation": {"0": ["c1"], "1": ["c2"]}})
+    with pytest.raises(ValueError, match=rf"fold={fold!r} .*use one of 0, 1"):
+        split_cases(CASES, tmp_path, fold=fold)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "no json", {"training": {}}, {"validation": ["a"]}])
+def test_an_unreadable_folds_file_is_named(tmp_path, content):
+    write_folds(tmp_path, content)
+    with pytest.raises(ValueError, match=r"folds\.json' is no list of folds"):
+        split_cases(CASES, tmp_path)
+
+
+def test_an_empty_side_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"leaves [01] case\(s\) for training and [01] for validation"):
+        split_cases(CASES[:1], tmp_path)
+
+
+def test_no_cases_are_left_to_the_check(tmp_path):
+    assert split_cases([], tmp_path) == ([], [])
+
+
+def test_evaluation_takes_all_cases_or_one_fold_and_warns_of_training_cases(tmp_path, caplog):
+    write_folds(tmp_path, {"validation": {"0": ["c1"]}})
+    assert names(validation_cases(CASES, tmp_path, fold=0)) == {"c1"}
+    assert caplog.text == ""
+    assert validation_cases(CASES, tmp_path) == CASES
+    assert "trained on included" in caplog.text
+
+
+def test_both_sides_of_a_real_scan_stay_together(shared_data):
+    root = shared_data / "Task04_Hippocampus"
+    rows = (root / "cases.csv").read_text().split()[1:]
+    scan = dict(row.split(",") for row in rows)
+    training, validation = split_cases(find_cases(root, labelled=True), root, fold=0)
+    assert (len(training), len(validation)) == (137, 35)
+    assert not {scan[c] for c in names(training)} & {scan[c] for c in names(validation)}

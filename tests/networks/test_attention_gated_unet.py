@@ -1,0 +1,147 @@
+import pytest
+import torch
+from monai.networks.nets import AttentionUnet
+from torch import nn
+
+from monai_attn import AttentionGate, AttentionGatedUNet
+
+
+def small(spatial_dims: int = 2, **options) -> AttentionGatedUNet:
+    arguments = {"in_channels": 1, "out_channels": 3, "channels": (8, 16, 24), "strides": (2, 2)} | options
+    return AttentionGatedUNet(spatial_dims, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("size", "strides"),
+    [
+        ((32, 32), (2, 2)),
+        ((50, 50), (2, 2)),
+        ((33, 47), (2, 2)),
+        ((37, 29), ((2, 1), (3, 2))),
+        ((16, 16, 16), (2, 2)),
+        ((35, 51, 35), (2, 2)),
+        ((31, 40, 26), ((2, 2, 1), (2, 3, 2))),
+        ((9, 9, 5), (4, 1)),
+    ],
+)
+def test_every_size_comes_back(size, strides):
+    network = small(len(size), strides=strides).eval()
+    image = torch.randn(2, 1, *size)
+    assert network(image).shape == (2, 3, *size)
+    maps = network.attention_coefficients(image)
+    assert [m.shape for m in maps] == [(2, 1, *size)] * 2
+    assert all(m.min() >= 0 and m.max() <= 1 for m in maps)
+
+
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_shapes_of_monais_own_attention_unet(spatial_dims):
+    arguments = {"in_channels": 1, "out_channels": 2, "channels": (3, 4, 5), "strides": (2, 2)}
+    image = torch.randn(2, 1, *(20,) * spatial_dims)
+    ours = AttentionGatedUNet(spatial_dims, **arguments)(image)
+    assert ours.shape == AttentionUnet(spatial_dims, **arguments)(image).shape == (2, 2, *(20,) * spatial_dims)
+
+
+def test_coefficients_leave_the_logits_alone_and_weight_the_skips():
+    torch.manual_seed(0)
+    network = small().eval()
+    image = torch.randn(1, 1, 21, 30)
+    with torch.no_grad():
+        before = network(image)
+        maps = network.attention_coefficients(image, resample=False)
+        assert torch.equal(network(image), before)
+        assert [m.shape[2:] for m in maps] == [(11, 15), (6, 8)]
+        finest = network.decoder[-1].gate
+        features = network._encode(image)
+        coarse, _ = network.decoder[0](features[1], features[2])
+        assert torch.equal(finest.coefficients(features[0], coarse), maps[0])
+        finest.psi.conv.bias.fill_(-100.0)  # a closed gate lets nothing of the finest skip through
+        assert network.attention_coefficients(image)[0].max() == 0
+        assert not torch.allclose(network(image), before)
+
+
+def test_gradients_reach_every_parameter():
+    network = small(norm=None)
+    network(torch.randn(2, 1, 30, 30)).square().mean().backward()
+    assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_it_can_learn_one_image():
+    torch.manual_seed(0)
+    network, target = small(out_channels=2), torch.zeros(1, 24, 24, dtype=torch.long)
+    target[:, 5:15, 8:20] = 1
+    image = target[:, None] + 0.3 * torch.randn(1, 1, 24, 24)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    for _ in range(40):
+        loss = nn.functional.cross_entropy(network(image), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert (network(image).argmax(1) == target).float().mean() > 0.97
+
+
+def test_options_reach_every_block_and_the_gates():
+    network = small(act="elu", norm=("group", {"num_groups": 4}), dropout=0.25, bias=False)
+    modules = list(network.modules())
+    assert not any(isinstance(m, (nn.ReLU, nn.PReLU, nn.InstanceNorm2d, nn.BatchNorm2d)) for m in modules)
+    assert all(c.bias is None for c in modules if isinstance(c, nn.modules.conv._ConvNd) and c is not network.head.conv)
+    gates = [m for m in modules if isinstance(m, AttentionGate)]
+    assert len(gates) == 2
+    for block in (
+        *gates,
+        *network.encoder,
+        *(level.up for level in network.decoder),
+        *(level.conv for level in network.decoder),
+    ):
+        kinds = {type(m) for m in block.modules()}
+        assert {nn.ELU, nn.GroupNorm, nn.Dropout} <= kinds
+    assert all(m.p == 0.25 for m in modules if isinstance(m, nn.Dropout))
+
+
+def test_kernels_may_differ_per_axis():
+    network = small(3, kernel_size=(3, 3, 1), up_kernel_size=(3, 3, 1))
+    assert {c.kernel_size for c in network.encoder.modules() if isinstance(c, nn.Conv3d)} == {(3, 3, 1)}
+    assert {c.kernel_size for c in network.modules() if isinstance(c, nn.ConvTranspose3d)} == {(3, 3, 1)}
+    assert network(torch.randn(1, 1, 14, 15, 6)).shape == (1, 3, 14, 15, 6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ({"spatial_dims": 1}, ["spatial_dims=1", "use 2"]),
+        ({"in_channels": 0}, ["in_channels=0", "at least 1"]),
+        ({"out_channels": "3"}, ["out_channels='3'", "whole number"]),
+        ({"channels": (8,)}, ["channels=(8,)", "two or more"]),
+        ({"channels": (8, 0, 8)}, ["channels=0", "at least 1"]),
+        ({"strides": (2, 2, 2)}, ["strides=(2, 2, 2)", "3 levels", "remove 1"]),
+        ({"strides": (2,)}, ["strides=(2,)", "3 levels", "add 1"]),
+        ({"strides": ((2, 2, 2), 2)}, ["strides=(2, 2, 2)", "3 numbers for 2 spatial axes"]),
+        ({"strides": (0, 2)}, ["strides=0", "at least 1"]),
+        ({"kernel_size": 4}, ["kernel_size=4", "even", "5"]),
+        ({"kernel_size": (3, 3, 3)}, ["kernel_size=(3, 3, 3)", "2 spatial axes"]),
+        ({"up_kernel_size": 2}, ["up_kernel_size=2", "even", "3"]),
+        ({"dropout": -0.1}, ["dropout=-0.1", "less than 1"]),
+    ],
+)
+def test_wrong_arguments_name_argument_value_and_cure(arguments, parts):
+    with pytest.raises(ValueError) as error:
+        small(**arguments)
+    assert all(part in str(error.value) for part in parts), error.value
+
+
+@pytest.mark.parametrize(
+    ("shape", "parts"),
+    [
+        ((1, 1, 32), ["(1, 1, 32)", "3 axes", "(B, C, H, W)"]),
+        ((1, 2, 32, 32), ["(1, 2, 32, 32)", "2 channels", "in_channels=1"]),
+        ((1, 1, 4, 4), ["(1, 1, 4, 4)", "leaves 1 voxel", "pad the image"]),
+    ],
+)
+@pytest.mark.parametrize("call", ["forward", "attention_coefficients"])
+def test_wrong_images_are_refused_with_the_cure(shape, parts, call):
+    with pytest.raises(ValueError) as error:
+        getattr(small(), call)(torch.randn(shape))
+    assert all(part in str(error.value) for part in parts), error.value
+
+
+def test_without_instance_norm_one_voxel_is_enough():
+    assert small(norm="batch").eval()(torch.randn(1, 1, 1, 1)).shape == (1, 3, 1, 1)

@@ -1,0 +1,51 @@
+import nibabel as nib
+import numpy as np
+import pytest
+
+import monai_attn
+from monai_attn import cli, demo
+
+
+def test_version_and_usage(capsys):
+    for arguments, status, text in (
+        (["--version"], 0, monai_attn.__version__),
+        ([], 2, "VERB"),
+        (["dance"], 2, "dance"),
+    ):
+        with pytest.raises(SystemExit) as end:
+            cli.main(arguments)
+        assert end.value.code == status
+        assert text in "".join(capsys.readouterr())
+
+
+def test_demo_segments_a_real_brain_and_shows_it(command, tmp_path):
+    done = command("monai_attn", "demo", "--output_dir", str(tmp_path / "out"), "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    for side in ("left", "right"):
+        image = nib.load(tmp_path / "out" / "images" / f"{side}_hippocampus.nii.gz")
+        labels = nib.load(tmp_path / "out" / "labels" / f"{side}_hippocampus.nii.gz")
+        np.testing.assert_array_equal(labels.affine, image.affine)
+        assert labels.shape == image.shape == demo.CROP_VOXELS
+        centre = (np.linalg.inv(image.affine) @ (*demo.CENTRES_MM[side], 1))[:3]
+        np.testing.assert_allclose(centre, np.array(image.shape) / 2, atol=1)
+        values = np.asarray(labels.dataobj)
+        # A healthy adult hippocampus has about 2 to 5 mL; its head lies before and below its body and tail.
+        assert all(0.8 < np.count_nonzero(values == k) / 1000 < 3.5 for k in (1, 2))
+        anterior, posterior = (np.argwhere(values == k).mean(0) for k in (1, 2))
+        assert anterior[1] > posterior[1]
+        assert anterior[2] < posterior[2]
+        row = next(line for line in done.stdout.splitlines() if line.startswith(side))
+        shown = [float(word) for word in row.split() if word[0].isdigit()]
+        assert shown == pytest.approx([np.count_nonzero(values == k) / 1000 for k in (1, 2)], abs=0.005)
+    assert "not a diagnosis" in done.stdout
+    picture = tmp_path / "out" / "hippocampus.png"
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_missing_extra_is_one_line_with_the_cure(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(demo, "find_spec", lambda _: None)
+    assert cli.main(["demo", "--output_dir", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: nilearn, which carries the template, is not installed: pip install 'monai-attn[demo]'"
+    ]
+    assert not (tmp_path / "out").exists()

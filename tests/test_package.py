@@ -1,0 +1,89 @@
+import json
+import subprocess
+import sys
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from conftest import BUNDLES, REPOSITORY
+from monai.bundle import ComponentLocator
+
+import monai_attn
+
+MODULES = ("bundle", "cli", "data", "demo", "handlers", "networks", "networks.blocks", "networks.nets", "visualize")
+NETWORK = {"spatial_dims": 2, "in_channels": 1, "out_channels": 2, "channels": [4, 8], "strides": [2]}
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+def public_names() -> list[tuple[str, str]]:
+    modules = [monai_attn, *(import_module(f"monai_attn.{name}") for name in MODULES)]
+    objects = {name: getattr(module, name) for module in modules for name in module.__all__}
+    return [(name, o.__module__) for name, o in objects.items() if callable(o)]
+
+
+def test_the_locator_knows_exactly_one_module_for_every_public_name():
+    locator = ComponentLocator()
+    found = {name: locator.get_component_module_name(name) for name, _ in public_names()}
+    assert "AttentionGatedUNet" in found
+    assert found == dict(public_names())
+
+
+@pytest.mark.parametrize(
+    ("imports", "target"), [([], "monai_attn.AttentionGatedUNet"), (["$import monai_attn"], "AttentionGatedUNet")]
+)
+def test_the_network_resolves_in_a_config(imports, target):
+    config = {"imports": imports, "network_def": {"_target_": target, **NETWORK}}
+    code = f"""
+import json, sys
+from monai.bundle import ConfigParser
+assert not any(name.startswith("monai_attn") for name in sys.modules)
+parser = ConfigParser(json.loads({json.dumps(config)!r}))
+print(type(parser.get_parsed_content("network_def")).__module__)
+"""
+    assert run_python(code) == "monai_attn.networks.nets.attention_gated_unet"
+
+
+def test_importing_it_costs_next_to_nothing_beside_torch_and_monai():
+    code = """
+import sys, time
+import torch, monai
+before, start = set(sys.modules), time.perf_counter()
+import monai_attn
+seconds = time.perf_counter() - start
+new = {name.split(".")[0] for name in set(sys.modules) - before}
+print(seconds, *sorted(new))
+"""
+    seconds, *packages = run_python(code).split()
+    assert packages == ["monai_attn"]  # no other package is loaded with it
+    if float(seconds) > 0.1:  # a busy machine may take a while once
+        seconds = run_python(code).split()[0]
+    assert float(seconds) <= 0.1
+
+
+def test_it_is_typed_and_says_its_version():
+    assert (Path(monai_attn.__file__).parent / "py.typed").is_file()
+    assert monai_attn.__version__
+
+
+def test_the_wheel_carries_the_bundles_and_finds_them(tmp_path):
+    from hatchling.builders.wheel import WheelBuilder
+
+    (wheel,) = WheelBuilder(str(REPOSITORY)).build(directory=str(tmp_path))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    shipped = {path.parents[1].name for path in BUNDLES.glob("*/configs/metadata.json")}
+    home = tmp_path / "installed" / "monai_attn" / "bundles"
+    assert {path.name for path in home.iterdir()} == shipped
+    for name in shipped:
+        parts = ("configs/train.json", "configs/logging.conf", "models/model.pt", "docs/README.md", "LICENSE")
+        assert [part for part in parts if not (home / name / part).is_file()] == []
+        assert not (home / name / "eval").exists()
+        code = f"import sys; sys.path.insert(0, {str(tmp_path / 'installed')!r}); import monai_attn"
+        assert run_python(f"{code}; print(monai_attn.bundle.bundle_dir({name!r}))") == str(home / name)
+    assert not list((tmp_path / "installed").glob("tests*"))
