@@ -92,7 +92,7 @@ class AttentionGatedUNet(nn.Module):
             GatedDecoderLevel(spatial_dims, fine, coarse, stride, kernel, up_kernel, **options)
             for fine, coarse, stride in reversed(list(levels))
         )
-        self.head = Convolution(spatial_dims, self.channels[0], out_channels, kernel_size=1, conv_only=True)
+        self.head = Convolution(spatial_dims, self.channels[0], out_channels, kernel_size=1, bias=bias, conv_only=True)
         self.min_grid_voxels = _min_grid_voxels(norm)
 
     def forward(self, x: Tensor) -> Tensor:
