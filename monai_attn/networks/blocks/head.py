@@ -45,7 +45,12 @@ class SegmentationHead(nn.Module):
             self.up = UpConvolution(spatial_dims, in_channels, channels, strides, up_kernel_size, upsample, **options)
             in_channels = channels
         self.conv = Convolution(
-            spatial_dims, in_channels, out_channels, kernel_size=kernel_size if self.upsamples else 1, conv_only=True
+            spatial_dims,
+            in_channels,
+            out_channels,
+            kernel_size=kernel_size if self.upsamples else 1,
+            bias=options["bias"],
+            conv_only=True,
         )
 
     def forward(self, x: Tensor, image: Tensor) -> Tensor:

@@ -140,7 +140,7 @@ class AttentionGatedUNet(nn.Module):
         )
         # They exist even where they are not used, so that checkpoints load either way; frozen, DDP does not miss them.
         self.side_heads = nn.ModuleList(
-            Convolution(spatial_dims, features, out_channels, kernel_size=1, conv_only=True)
+            Convolution(spatial_dims, features, out_channels, kernel_size=1, bias=bias, conv_only=True)
             for features in reversed(self.channels[0 if self.head.upsamples else 1 : -1])
         ).requires_grad_(deep_supervision)
 
