@@ -1,7 +1,16 @@
 """Attention-gated U-Nets and MONAI bundles for CT and MRI segmentation."""
 
 from . import bundle, data, handlers, networks
-from .networks import AttentionGate, AttentionGatedUNet, load_weights
+from .networks import AttentionGate, AttentionGatedUNet, LightAttentionGatedUNet, load_weights
 
 __version__ = "0.1.0"
-__all__ = ["AttentionGate", "AttentionGatedUNet", "bundle", "data", "handlers", "load_weights", "networks"]
+__all__ = [
+    "AttentionGate",
+    "AttentionGatedUNet",
+    "LightAttentionGatedUNet",
+    "bundle",
+    "data",
+    "handlers",
+    "load_weights",
+    "networks",
+]

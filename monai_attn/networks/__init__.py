@@ -1,7 +1,7 @@
 """Networks, their blocks, and their weights."""
 
 from .blocks import AttentionGate
-from .nets import AttentionGatedUNet
-from .weights import load_weights
+from .nets import AttentionGatedUNet, LightAttentionGatedUNet
+from .weights import LoadedWeights, load_weights
 
-__all__ = ["AttentionGate", "AttentionGatedUNet", "load_weights"]
+__all__ = ["AttentionGate", "AttentionGatedUNet", "LightAttentionGatedUNet", "LoadedWeights", "load_weights"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-__all__ = ["LayerName", "check_count", "check_fraction", "check_spatial_dims", "per_axis"]
+__all__ = ["LayerName", "check_choice", "check_count", "check_fraction", "check_norm", "check_spatial_dims", "per_axis"]
 
 LayerName: TypeAlias = str | tuple[str, dict[str, Any]]
 """A layer by MONAI's name, alone or with its arguments: ``"batch"``, ``("group", {"num_groups": 4})``."""
@@ -16,10 +16,32 @@ def check_spatial_dims(spatial_dims: int) -> int:
     return spatial_dims
 
 
-def check_count(name: str, value: Any) -> int:
-    """Return ``value`` if it is an integer of at least 1, else raise ``ValueError``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}={value!r} must be a whole number of at least 1")
+def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    """Return ``value`` if it is one of ``choices``, else raise ``ValueError``."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} is unknown: use {' or '.join(map(repr, choices))}")
+    return value
+
+
+def check_norm(norm: LayerName | None) -> LayerName | None:
+    """Return ``norm`` unless it is MONAI's layer norm, which raises ``ValueError`` with the reason."""
+    if layer_name(norm) == "layer":
+        raise ValueError(
+            f"norm={norm!r} normalises over one fixed image size, and a U-Net's levels have others: "
+            "use 'instance', 'batch' or ('group', {'num_groups': 8})"
+        )
+    return norm
+
+
+def layer_name(layer: LayerName | None) -> str:
+    """Name of a layer in small letters, empty for none."""
+    return "" if layer is None else str(layer if isinstance(layer, str) else layer[0]).lower()
+
+
+def check_count(name: str, value: Any, least: int = 1) -> int:
+    """Return ``value`` if it is an integer of at least ``least``, else raise ``ValueError``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
     return value
 
 

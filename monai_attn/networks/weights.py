@@ -1,54 +1,148 @@
-"""Load trained weights into a network."""
+"""Load trained weights into a network: whole, in part, or adapted to other classes and image channels."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["load_weights"]
+from .arguments import check_choice
+
+__all__ = ["LoadedWeights", "load_weights"]
 
 logger = logging.getLogger(__name__)
 
+NESTS = ("model", "state_dict", "network", "net")  # where training programs keep a network in their checkpoints
+WRAPPERS = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before each name
+HEADS = ("head.conv.", "side_heads.")  # what depends on the number of classes
+STEM = "encoder.0."  # what depends on the number of image channels
 
-def load_weights(network: nn.Module, path: str | PathLike[str]) -> None:
-    """Load a checkpoint of the same architecture; files that would run code are refused (``weights_only=True``).
+
+@dataclass
+class LoadedWeights:
+    """What :func:`load_weights` did: names of copied tensors; of others in the file and why; of those not in the file."""
+
+    copied: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+
+def load_weights(
+    network: nn.Module,
+    path: str | PathLike[str],
+    strict: bool = True,
+    skip_head: bool = False,
+    adapt_input: str | None = None,
+) -> LoadedWeights:
+    """Load a checkpoint; files that would run code are refused (``weights_only=True``).
 
     Args:
         network: takes the weights, on whatever device it is.
-        path: a state dict, or a checkpoint that has one under ``model``, as ``torch.save`` writes them.
+        path: what ``torch.save`` wrote, a state dict or a checkpoint that has one under ``model``, ``state_dict``,
+            ``network`` or ``net``; or a ``.safetensors`` file.
+        strict: whether every tensor must fit; otherwise those are copied that do.
+        skip_head: leave out what depends on the number of classes, for a network with others.
+        adapt_input: for a network with another number of image channels, "average" gives each channel the mean of the
+            trained ones, "repeat" (for more channels) deals them out in turn; either way scaled so that the sum stays.
+
+    Returns:
+        what was copied, what was not and why.
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when it cannot be read, or holds another architecture's weights; the network is left as it was.
+        ValueError: when it cannot be read, does not fit, or nothing would be copied; the network is left as it was.
     """
+    if adapt_input is not None:
+        check_choice("adapt_input", adapt_input, ("average", "repeat"))
+    wanted, found = network.state_dict(), _read(path)
+    report, fitting = LoadedWeights(), {}
+    for name, tensor in found.items():
+        if skip_head and name.startswith(HEADS):
+            report.skipped[name] = "belongs to the head"
+        elif name not in wanted:
+            report.skipped[name] = "is unknown here"
+        elif (fitted := _fit(name, tensor, wanted[name], adapt_input)) is None:
+            report.skipped[name] = f"has shape {tuple(tensor.shape)}, not {tuple(wanted[name].shape)}"
+        else:
+            fitting[name] = fitted
+    report.copied = list(fitting)
+    report.missing = [name for name in wanted if name not in found]
+    _check(report, path, strict, skip_head)
+    network.load_state_dict(fitting, strict=False)
+    logger.info("copied %d of %d tensors from '%s'", len(fitting), len(found), path)
+    for name, reason in report.skipped.items():
+        logger.info("skipped: %s %s", name, reason)
+    for name in report.missing:
+        logger.info("left as it was: %s is not in the file", name)
+    return report
+
+
+def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
     if not Path(path).is_file():
         raise FileNotFoundError(f"weights '{path}' do not exist: pass --ckpt_path <file>, or train some")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and torch each raise their own on a damaged or unsafe file
+        state: Any = _read_safetensors(path) if Path(path).suffix == ".safetensors" else _read_torch(path)
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # zip, pickle, torch and safetensors each raise their own on a damaged or unsafe file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"weights '{path}' cannot be read ({reason}): use a file that torch.save wrote") from error
-    if isinstance(state, dict) and isinstance(state.get("model"), dict):
-        state = state["model"]
-    if not isinstance(state, dict):
+    for nest in NESTS:
+        if isinstance(state, Mapping) and isinstance(state.get(nest), Mapping):
+            state = state[nest]
+    if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"weights '{path}' hold a {type(state).__name__}, no state dict: save network.state_dict()")
-    difference = _first_difference(network.state_dict(), state)
-    if difference:
+    return {_unwrapped(name): value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _read_torch(path: str | PathLike[str]) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _read_safetensors(path: str | PathLike[str]) -> dict[str, Tensor]:
+    try:
+        from safetensors.torch import load_file  # an extra
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"'{path}' needs safetensors: pip install 'monai-attn[safetensors]'") from error
+    return load_file(path)
+
+
+def _unwrapped(name: str) -> str:
+    for wrapper in WRAPPERS:
+        name = name.removeprefix(wrapper)
+    return name
+
+
+def _fit(name: str, tensor: Tensor, wanted: Tensor, adapt_input: str | None) -> Tensor | None:
+    """The tensor in the wanted shape, ``None`` where it does not fit."""
+    if tensor.shape == wanted.shape:
+        return tensor
+    others = [axis for axis in range(tensor.dim()) if axis != 1]
+    same = tensor.dim() == wanted.dim() > 1 and all(tensor.shape[axis] == wanted.shape[axis] for axis in others)
+    if adapt_input is None or not name.startswith(STEM) or not same:
+        return None
+    old, new = tensor.shape[1], wanted.shape[1]
+    if adapt_input == "average":
+        return tensor.sum(dim=1, keepdim=True).expand_as(wanted) / new
+    if new < old:
+        return None
+    dealt = [channel % old for channel in range(new)]
+    return torch.stack([tensor[:, channel] / dealt.count(channel) for channel in dealt], dim=1)
+
+
+def _check(report: LoadedWeights, path: str | PathLike[str], strict: bool, skip_head: bool) -> None:
+    wrong = [f"{name} {why}" for name, why in report.skipped.items() if not (skip_head and name.startswith(HEADS))]
+    wrong += [f"{name} is missing" for name in report.missing if not (skip_head and name.startswith(HEADS))]
+    if strict and wrong:
         raise ValueError(
-            f"weights '{path}' belong to another architecture ({difference}): "
+            f"weights '{path}' belong to another architecture ({wrong[0]}, {len(wrong)} difference(s) in all): "
             "pass --ckpt_path <weights of this network>, or set network_def to the network they were trained with"
         )
-    network.load_state_dict(state)
-    logger.info("loaded %d tensors from '%s'", len(state), path)
-
-
-def _first_difference(wanted: dict[str, Tensor], found: dict[str, Tensor]) -> str:
-    for name, tensor in wanted.items():
-        if name not in found:
-            return f"{name} is missing"
-        if found[name].shape != tensor.shape:
-            return f"{name} has shape {tuple(found[name].shape)}, not {tuple(tensor.shape)}"
-    surplus = [name for name in found if name not in wanted]
-    return f"{surplus[0]} is unknown here" if surplus else ""
+    if not report.copied:
+        raise ValueError(
+            f"weights '{path}' have nothing that fits this network ({', '.join(wrong[:2])}): pass weights of its kind"
+        )

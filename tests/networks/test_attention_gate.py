@@ -68,16 +68,71 @@ def test_equals_the_gate_assembled_from_keras_layers(spatial_dims, training):
 
 
 @pytest.mark.parametrize("strides", [(2, 2, 2), (2, 2, 1), (3, 1, 2)])
-def test_equals_the_formula_of_the_paper(strides):
-    gate = AttentionGate(3, 4, 6, inter_channels=5, strides=strides, norm=None).eval()
+@pytest.mark.parametrize("mode", ["additive", "multiplicative"])
+@pytest.mark.parametrize("normalization", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("num_gates", [1, 2])
+@pytest.mark.parametrize("output_transform", [True, False])
+def test_equals_the_formula_of_the_paper(strides, mode, normalization, num_gates, output_transform):
+    options = {"mode": mode, "normalization": normalization, "num_gates": num_gates, "norm": None}
+    gate = AttentionGate(3, 4, 6, inter_channels=5, strides=strides, output_transform=output_transform, **options)
     randomise(gate)
     x, g = torch.randn(2, 4, 6, 6, 6), torch.randn(2, 6, *(6 // s for s in strides))
-    conv = {name: (m.conv.weight, m.conv.bias) for name, m in gate.named_children() if hasattr(m, "conv")}
-    q = F.conv3d(x, *conv["theta"], stride=strides) + F.conv3d(g, *conv["phi"])
-    alpha = 1 / (1 + torch.exp(-F.conv3d(q.clamp(min=0), *conv["psi"])))
-    torch.testing.assert_close(gate.coefficients(x, g), alpha, rtol=0, atol=1e-6)
-    fine = F.interpolate(alpha, size=(6, 6, 6), mode="trilinear")
-    torch.testing.assert_close(gate(x, g), F.conv3d(x * fine, *conv["output"]), rtol=0, atol=1e-5)
+
+    def conv(layer, image, part=slice(None), **arguments):
+        return F.conv3d(image, layer.conv.weight[part], layer.conv.bias[part], **arguments)
+
+    maps = []
+    for k in range(num_gates):
+        theta, phi = (
+            conv(gate.theta, x, slice(5 * k, 5 * k + 5), stride=strides),
+            conv(gate.phi, g, slice(5 * k, 5 * k + 5)),
+        )
+        both = (theta + phi).clamp(min=0) if mode == "additive" else theta * phi
+        q = conv(gate.psi, both, slice(k, k + 1))
+        if normalization == "sigmoid":
+            maps.append(1 / (1 + torch.exp(-q)))
+        else:
+            softmax = torch.exp(q) / torch.exp(q).sum(dim=(2, 3, 4), keepdim=True)
+            maps.append(softmax / softmax.amax(dim=(2, 3, 4), keepdim=True))
+    torch.testing.assert_close(gate.coefficients(x, g), torch.cat(maps, 1), rtol=0, atol=1e-6)
+    fine = [F.interpolate(alpha, size=(6, 6, 6), mode="trilinear") for alpha in maps]
+    if output_transform:
+        expected = conv(gate.output, torch.cat([x * alpha for alpha in fine], 1))
+    else:
+        expected = x * sum(fine) / num_gates
+    torch.testing.assert_close(gate(x, g), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("output_transform", [True, False])
+@pytest.mark.parametrize("num_gates", [1, 3])
+def test_an_open_start_lets_almost_everything_pass_and_can_learn(output_transform, num_gates):
+    gate = AttentionGate(2, 8, 16, num_gates=num_gates, output_transform=output_transform, open_start=True)
+    x, g = torch.randn(2, 8, 9, 9), torch.randn(2, 16, 5, 5)
+    coefficients = gate.coefficients(x, g)
+    assert coefficients.shape == (2, num_gates, 5, 5)
+    torch.testing.assert_close(coefficients, torch.full_like(coefficients, 0.95), rtol=0, atol=0.01)
+    torch.testing.assert_close(gate(x, g), 0.95 * x, rtol=0.01, atol=1e-5)
+    gate(x, g).square().sum().backward()
+    assert all(p.grad.any() for p in gate.parameters())
+
+
+@pytest.mark.parametrize("options", [{"normalization": "softmax"}, {"bias": False}])
+def test_an_open_start_needs_a_sigmoid_and_a_bias(options):
+    with pytest.raises(ValueError, match=r"open_start=True needs a sigmoid and a bias .*leave it out"):
+        AttentionGate(2, 8, 16, open_start=True, **options)
+
+
+def test_several_gates_equal_as_many_single_ones():
+    torch.manual_seed(0)
+    both = AttentionGate(2, 4, 6, num_gates=2)
+    x, g = torch.randn(1, 4, 9, 8), torch.randn(1, 6, 5, 4)
+    for k in range(2):
+        one = AttentionGate(2, 4, 6)
+        parts = {"theta": slice(2 * k, 2 * k + 2), "phi": slice(2 * k, 2 * k + 2), "psi": slice(k, k + 1)}
+        for name, part in parts.items():
+            for kind in ("weight", "bias"):
+                getattr(getattr(one, name).conv, kind).data = getattr(getattr(both, name).conv, kind).data[part]
+        torch.testing.assert_close(one.coefficients(x, g), both.coefficients(x, g)[:, k : k + 1], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel_size", [None, 1])
@@ -132,6 +187,9 @@ def test_gradients_reach_every_parameter():
         ({"kernel_size": 3}, ["kernel_size=3", "(2, 2)", "1"]),
         ({"interp_mode": "cubic"}, ["interp_mode='cubic'", "linear", "nearest"]),
         ({"dropout": 1.5}, ["dropout=1.5", "less than 1"]),
+        ({"mode": "dot"}, ["mode='dot'", "additive", "multiplicative"]),
+        ({"normalization": "relu"}, ["normalization='relu'", "sigmoid", "softmax"]),
+        ({"num_gates": 0}, ["num_gates=0", "at least 1"]),
     ],
 )
 def test_wrong_arguments_name_argument_value_and_cure(arguments, parts):

@@ -1,9 +1,11 @@
 import pytest
 import torch
+from monai.losses import DeepSupervisionLoss, DiceCELoss
+from monai.networks.blocks import ResidualUnit
 from monai.networks.nets import AttentionUnet
 from torch import nn
 
-from monai_attn import AttentionGate, AttentionGatedUNet
+from monai_attn import AttentionGate, AttentionGatedUNet, LightAttentionGatedUNet
 
 
 def small(spatial_dims: int = 2, **options) -> AttentionGatedUNet:
@@ -62,7 +64,8 @@ def test_coefficients_leave_the_logits_alone_and_weight_the_skips():
 def test_gradients_reach_every_parameter():
     network = small(norm=None)
     network(torch.randn(2, 1, 30, 30)).square().mean().backward()
-    assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+    trained = [(name, p.grad) for name, p in network.named_parameters() if p.requires_grad]
+    assert [name for name, gradient in trained if gradient is None or not gradient.any()] == []
 
 
 def test_it_can_learn_one_image():
@@ -120,6 +123,17 @@ def test_kernels_may_differ_per_axis():
         ({"kernel_size": (3, 3, 3)}, ["kernel_size=(3, 3, 3)", "2 spatial axes"]),
         ({"up_kernel_size": 2}, ["up_kernel_size=2", "even", "3"]),
         ({"dropout": -0.1}, ["dropout=-0.1", "less than 1"]),
+        ({"norm": "layer"}, ["norm='layer'", "one fixed image size", "'instance'"]),
+        ({"norm": ("LAYER", {"normalized_shape": 8})}, ["norm=('LAYER'", "'batch'"]),
+        ({"num_res_units": -1}, ["num_res_units=-1", "at least 0"]),
+        ({"upsample": "magic"}, ["upsample='magic'", "'deconv'", "'nontrainable'"]),
+        ({"upsample": "pixelshuffle", "strides": ((2, 1), 2)}, ["strides=(2, 1)", "every axis", "'deconv'"]),
+        ({"gated_levels": [2]}, ["gated_levels=[2]", "0 (finest) to 1"]),
+        ({"gated_levels": [0, 0]}, ["gated_levels=[0, 0]", "different"]),
+        ({"gate": {"modes": "additive"}}, ["gate={'modes'", "use ", "mode"]),
+        ({"gate": {"norm": "batch"}}, ["'norm'", "use "]),
+        ({"stem_strides": 0}, ["stem_strides=0", "at least 1"]),
+        ({"head_channels": 0}, ["head_channels=0", "at least 1"]),
     ],
 )
 def test_wrong_arguments_name_argument_value_and_cure(arguments, parts):
@@ -145,3 +159,93 @@ def test_wrong_images_are_refused_with_the_cure(shape, parts, call):
 
 def test_without_instance_norm_one_voxel_is_enough():
     assert small(norm="batch").eval()(torch.randn(1, 1, 1, 1)).shape == (1, 3, 1, 1)
+
+
+def test_gated_levels_choose_the_gates():
+    network = small(channels=(8, 16, 24, 32), strides=(2, 2, 2), gated_levels=[2, 1])
+    assert [level.gate is not None for level in network.decoder] == [True, True, False]  # coarsest first
+    maps = network.attention_coefficients(torch.randn(1, 1, 40, 40), resample=False)
+    assert [tuple(m.shape[2:]) for m in maps] == [(10, 10), (5, 5)]
+    assert [tuple(m.shape[2:]) for m in network.attention_coefficients(torch.randn(1, 1, 40, 40))] == [(40, 40)] * 2
+    assert small(gated_levels=[]).attention_coefficients(torch.randn(1, 1, 20, 20)) == []
+
+
+def test_gates_take_their_options_and_several_gates_give_several_maps():
+    gate = {"mode": "multiplicative", "normalization": "softmax", "num_gates": 3, "output_transform": False}
+    network = small(gate=gate).eval()
+    assert all(m.output is None and not m.additive for m in network.modules() if isinstance(m, AttentionGate))
+    maps = network.attention_coefficients(torch.randn(2, 1, 20, 22), resample=False)
+    assert [m.shape for m in maps] == [(2, 3, 10, 11), (2, 3, 5, 6)]
+    assert all(torch.equal(m.amax(dim=(2, 3)), torch.ones(2, 3)) for m in maps)
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_an_open_start_behaves_almost_like_the_ungated_network(norm):
+    torch.manual_seed(0)
+    ungated, gated = small(gated_levels=[], norm=norm).eval(), small(gate={"open_start": True}, norm=norm).eval()
+    result = gated.load_state_dict(ungated.state_dict(), strict=False)
+    assert all(".gate." in name for name in result.missing_keys)
+    assert result.unexpected_keys == []
+    image = torch.randn(2, 1, 40, 40)
+    with torch.no_grad():
+        expected, closed = ungated(image), small(norm=norm).eval()
+        closed.load_state_dict(ungated.state_dict(), strict=False)
+        error = (gated(image) - expected).norm() / expected.norm()
+        assert error < 0.1
+        assert (closed(image) - expected).norm() / expected.norm() > 2 * error  # which an ordinary start does not
+
+
+@pytest.mark.parametrize("upsample", ["deconv", "nontrainable", "pixelshuffle"])
+@pytest.mark.parametrize("spatial_dims", [2, 3])
+def test_every_way_of_upsampling_learns_and_keeps_sizes(upsample, spatial_dims):
+    size = (21, 30, 13)[:spatial_dims]
+    network = small(spatial_dims, upsample=upsample, norm=("group", {"num_groups": 4}), act="elu", dropout=0.1)
+    out = network(torch.randn(1, 1, *size))
+    assert out.shape == (1, 3, *size)
+    out.square().sum().backward()
+    assert all(p.grad is not None for p in network.parameters() if p.requires_grad)
+    for level in network.decoder:
+        assert {nn.ELU, nn.GroupNorm, nn.Dropout} <= {type(m) for m in level.up.modules()}
+
+
+def test_interpolation_follows_anisotropic_strides():
+    network = small(3, upsample="nontrainable", strides=((2, 2, 1), (1, 2, 3)))
+    assert network(torch.randn(1, 1, 12, 13, 7)).shape == (1, 3, 12, 13, 7)
+
+
+def test_residual_units_are_monais():
+    network = small(num_res_units=3)
+    assert all(isinstance(level, ResidualUnit) and len(level.conv) == 3 for level in network.encoder)
+    assert all(isinstance(level.conv, ResidualUnit) and len(level.conv.conv) == 1 for level in network.decoder)
+    assert network(torch.randn(1, 1, 21, 30)).shape == (1, 3, 21, 30)
+
+
+@pytest.mark.parametrize("stem", [1, 2])
+def test_deep_supervision_goes_into_monais_loss_and_checkpoints_load_either_way(stem):
+    options = {"channels": (8, 16, 24, 32), "strides": (2, 2, 2), "stem_strides": stem}
+    network, plain = small(deep_supervision=True, **options), small(**options)
+    plain.load_state_dict(network.state_dict())
+    image = torch.randn(2, 1, 33, 48)
+    outputs = network(image)
+    sizes = [(33, 48), (17, 24), (9, 12)] if stem == 1 else [(33, 48), (17, 24), (9, 12), (5, 6)]
+    assert [tuple(o.shape) for o in outputs] == [(2, 3, *size) for size in sizes]
+    label = torch.randint(0, 3, (2, 1, 33, 48)).float()
+    DeepSupervisionLoss(DiceCELoss(softmax=True, to_onehot_y=True))(outputs, label).backward()
+    assert all(p.grad is not None for p in network.parameters())
+    torch.testing.assert_close(network.eval()(image), plain.eval()(image))
+    assert isinstance(plain.train()(image), torch.Tensor)
+    assert [n for n, p in plain.named_parameters() if not p.requires_grad] == [
+        n for n, _ in plain.named_parameters() if n.startswith("side_heads.")
+    ]
+
+
+@pytest.mark.parametrize(("size", "stem"), [((33, 47), 2), ((35, 51, 35), 2), ((31, 40, 9), (2, 2, 1))])
+def test_the_light_network_keeps_sizes_and_works_below_the_images_resolution(size, stem):
+    dims = len(size)
+    network = LightAttentionGatedUNet(dims, 1, 3, channels=(8, 16, 24), strides=(2, 2), stem_strides=stem).eval()
+    image = torch.randn(1, 1, *size)
+    assert network(image).shape == (1, 3, *size)
+    stems = (stem,) * dims if isinstance(stem, int) else stem
+    halves = [tuple(-(-n // s) for n, s in zip(size, stems, strict=True))]
+    assert tuple(network.encoder[0](image).shape[2:]) == halves[0]
+    assert [tuple(m.shape[2:]) for m in network.attention_coefficients(image)] == [size] * 2

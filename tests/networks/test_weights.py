@@ -23,7 +23,7 @@ def test_loads_what_was_saved(tmp_path, nested):
     ("other", "difference"),
     [
         ({"channels": (8, 16)}, r"encoder.0.0.conv.weight has shape \(8, 1, 3, 3\), not \(4, 1, 3, 3\)"),
-        ({"channels": (4, 8, 8), "strides": (2, 2)}, "decoder.0"),
+        ({"channels": (4, 8, 8), "strides": (2, 2)}, "encoder.2.0.conv.weight is unknown here"),
         ({"bias": False}, "encoder.0.0.conv.bias is missing"),
     ],
 )
@@ -66,3 +66,85 @@ def test_missing_and_foreign_files(tmp_path):
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(ValueError, match="hold a list, no state dict"):
         load_weights(network(), tmp_path / "list.pt")
+
+
+def weights_file(tmp_path, **options):
+    source = network(**options)
+    torch.save(source.state_dict(), tmp_path / "source.pt")
+    return source.state_dict(), tmp_path / "source.pt"
+
+
+def test_monais_loader_copies_nothing_in_silence_and_ours_refuses(tmp_path):
+    from ignite.engine import Engine
+    from monai.handlers import CheckpointLoader
+
+    torch.save({"other.weight": torch.zeros(3)}, tmp_path / "other.pt")
+    target = network()
+    before = {name: tensor.clone() for name, tensor in target.state_dict().items()}
+    loader = CheckpointLoader(str(tmp_path / "other.pt"), {"model": target}, strict=False, strict_shape=False)
+    loader(Engine(lambda *_: None))  # says nothing
+    with pytest.raises(ValueError, match="have nothing that fits this network"):
+        load_weights(target, tmp_path / "other.pt", strict=False)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in target.state_dict().items())
+
+
+def test_what_fits_is_copied_and_the_rest_is_reported(tmp_path, caplog):
+    caplog.set_level("INFO")
+    state, path = weights_file(tmp_path, gated_levels=[])
+    target = network()
+    report = load_weights(target, path, strict=False)
+    assert set(report.copied) == set(state)
+    assert report.skipped == {}
+    assert report.missing == [name for name in target.state_dict() if ".gate." in name]
+    assert f"copied {len(state)} of {len(state)} tensors" in caplog.text
+
+
+def test_another_number_of_classes_is_an_explicit_choice(tmp_path):
+    _, path = weights_file(tmp_path)
+    target = network(out_channels=5)
+    with pytest.raises(ValueError, match=r"head\.conv\.conv\.weight has shape \(2, 4, 1, 1\), not \(5, 4, 1, 1\)"):
+        load_weights(target, path)
+    report = load_weights(target, path, skip_head=True)
+    assert set(report.skipped) == {"head.conv.conv.weight", "head.conv.conv.bias"}
+
+
+@pytest.mark.parametrize(("adapt_input", "channels"), [("average", 3), ("average", 1), ("repeat", 3), ("repeat", 4)])
+def test_another_number_of_image_channels_keeps_the_response_to_equal_channels(tmp_path, adapt_input, channels):
+    source = network(in_channels=2).eval()
+    torch.save(source.state_dict(), tmp_path / "source.pt")
+    target = network(in_channels=channels).eval()
+    with pytest.raises(ValueError, match=r"encoder\.0\.0\.conv\.weight has shape"):
+        load_weights(target, tmp_path / "source.pt")
+    load_weights(target, tmp_path / "source.pt", adapt_input=adapt_input)
+    image = torch.randn(1, 1, 12, 12)
+    expected = source(image.expand(1, 2, 12, 12))
+    torch.testing.assert_close(target(image.expand(1, channels, 12, 12)), expected, rtol=0, atol=1e-5)
+
+
+def test_repeat_cannot_take_channels_away(tmp_path):
+    _, path = weights_file(tmp_path, in_channels=3)
+    with pytest.raises(ValueError, match=r"has shape \(4, 3, 3, 3\), not \(4, 1, 3, 3\)"):
+        load_weights(network(), path, adapt_input="repeat")
+    with pytest.raises(ValueError, match="adapt_input='cut' is unknown: use 'average' or 'repeat'"):
+        load_weights(network(), path, adapt_input="cut")
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_names_of_wrapped_networks_are_unwrapped(tmp_path, prefix):
+    source, target = network(), network()
+    torch.save({"state_dict": {prefix + k: v for k, v in source.state_dict().items()}}, tmp_path / "wrapped.pt")
+    assert load_weights(target, tmp_path / "wrapped.pt").missing == []
+
+
+def test_safetensors(tmp_path):
+    from safetensors.torch import save_file
+
+    source, target = network(), network()
+    save_file(source.state_dict(), tmp_path / "model.safetensors")
+    load_weights(target, tmp_path / "model.safetensors")
+    assert all(
+        torch.equal(a, b) for a, b in zip(source.state_dict().values(), target.state_dict().values(), strict=True)
+    )
+    (tmp_path / "bad.safetensors").write_bytes(b"no")
+    with pytest.raises(ValueError, match=r"bad\.safetensors' cannot be read"):
+        load_weights(target, tmp_path / "bad.safetensors")

@@ -1,17 +1,18 @@
-"""The additive attention gate of Oktay et al. 2018, https://arxiv.org/abs/1804.03999."""
+"""The attention gate of Oktay et al. 2018, https://arxiv.org/abs/1804.03999."""
 
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from monai.networks.blocks import Convolution
 from monai.networks.layers import get_act_layer
 from torch import Tensor, nn
 
-from ..arguments import LayerName, check_count, check_fraction, check_spatial_dims, per_axis
-from .convolution import crop_to
+from ..arguments import LayerName, check_choice, check_count, check_fraction, check_spatial_dims, per_axis
+from .resize import FarEndPad, crop_to
 
 __all__ = ["AttentionGate"]
+
+OPEN = 0.95  # what an open gate lets pass at the start
 
 
 class AttentionGate(nn.Module):
@@ -23,9 +24,10 @@ class AttentionGate(nn.Module):
                                             add - act - psi: 1x1 conv to 1 channel - sigmoid - upsample - (*) x - output
         g (coarse) -- phi: 1x1 conv --------+
 
-    The coefficients are computed on the grid of ``g``, and one channel alone is upsampled. Each coarse voxel j of an
-    axis with stride s stands for the fine voxels from j * s to j * s + s - 1, so on sizes that s does not divide
-    ``x`` is padded at its far end on the way down (35 -> 18) and the coefficients are cropped there on the way up.
+    The coefficients are computed on the grid of ``g``, and one channel for each gate is all that is upsampled. Each
+    coarse voxel j of an axis with stride s stands for the fine voxels from j * s to j * s + s - 1, so on sizes that s
+    does not divide ``x`` is padded at its far end on the way down (35 -> 18) and the coefficients are cropped there on
+    the way up.
 
     Args:
         spatial_dims: 2 or 3.
@@ -41,6 +43,14 @@ class AttentionGate(nn.Module):
         dropout: dropout ratio in the output transform.
         bias: whether the convolutions have a bias.
         adn_ordering: order of activation, dropout and norm in the output transform (which has no activation).
+        mode: "additive", ``psi(act(theta(x) + phi(g)))``, as above; or "multiplicative", ``psi(theta(x) * phi(g))``, a
+            weighted dot product (Luong et al. 2015, https://arxiv.org/abs/1508.04025), which the paper compares.
+        normalization: "sigmoid", each voxel by itself; or "softmax" over the image, scaled to a maximum of 1.
+        num_gates: gates that look at ``x`` side by side, each with its own theta, phi and psi (the multi-gate of Oktay's
+            code). The output transform joins what they pass; without one, the coefficients' mean weights ``x``.
+        output_transform: whether the 1x1 convolution and norm follow the multiplication.
+        open_start: begin with coefficients of 0.95 and an output transform that is the identity (and so without norm),
+            so that trained weights of the ungated network behave almost as before. Sigmoid and bias only.
 
     Raises:
         ValueError: on an unusable argument, with its name, value and the cure.
@@ -66,12 +76,26 @@ class AttentionGate(nn.Module):
         dropout: float = 0.0,
         bias: bool = True,
         adn_ordering: str = "NDA",
+        mode: str = "additive",
+        normalization: str = "sigmoid",
+        num_gates: int = 1,
+        output_transform: bool = True,
+        open_start: bool = False,
     ) -> None:
         super().__init__()
         check_spatial_dims(spatial_dims)
         check_count("in_channels", in_channels)
         check_count("gate_channels", gate_channels)
+        check_count("num_gates", num_gates)
         check_fraction("dropout", dropout)
+        check_choice("interp_mode", interp_mode, ("linear", "nearest"))
+        self.additive = check_choice("mode", mode, ("additive", "multiplicative")) == "additive"
+        self.sigmoid = check_choice("normalization", normalization, ("sigmoid", "softmax")) == "sigmoid"
+        if open_start and not (self.sigmoid and bias):
+            raise ValueError(
+                f"open_start={open_start} needs a sigmoid and a bias to open the gates with, but "
+                f"normalization={normalization!r} and bias={bias}: leave it out, or use 'sigmoid' and bias=True"
+            )
         inter = max(1, in_channels // 2) if inter_channels is None else check_count("inter_channels", inter_channels)
         self.strides = per_axis("strides", strides, spatial_dims)
         kernel = self.strides if kernel_size is None else per_axis("kernel_size", kernel_size, spatial_dims)
@@ -79,65 +103,46 @@ class AttentionGate(nn.Module):
             raise ValueError(
                 f"kernel_size={kernel_size!r} must be 1 or the strides {self.strides}: leave it out or use 1"
             )
-        modes = {"linear": ("bilinear", "trilinear")[spatial_dims - 2], "nearest": "nearest"}
-        if interp_mode not in modes:
-            raise ValueError(f"interp_mode={interp_mode!r} is unknown: use 'linear' or 'nearest'")
-
-        def conv1x1(inputs: int, outputs: int) -> Convolution:
-            return Convolution(spatial_dims, inputs, outputs, kernel_size=1, bias=bias, conv_only=True)
-
+        everywhere = inter * num_gates
+        self.pad = FarEndPad(self.strides, kernel)
         self.theta = Convolution(
             spatial_dims,
             in_channels,
-            inter,
+            everywhere,
             strides=self.strides,
             kernel_size=kernel,
             padding=0,
             bias=bias,
             conv_only=True,
         )
-        self.phi = conv1x1(gate_channels, inter)
-        self.act = get_act_layer(act)
-        self.psi = conv1x1(inter, 1)
-        scale = tuple(float(s) for s in self.strides)
+        self.phi = Convolution(spatial_dims, gate_channels, everywhere, kernel_size=1, bias=bias, conv_only=True)
+        self.act = get_act_layer(act) if self.additive else nn.Identity()
+        # groups keep the gates apart: each psi sees the channels of its own theta and phi alone
+        self.psi = Convolution(
+            spatial_dims, everywhere, num_gates, kernel_size=1, groups=num_gates, bias=bias, conv_only=True
+        )
+        linear = ("bilinear", "trilinear")[spatial_dims - 2]
         self.upsample = nn.Upsample(
-            scale_factor=scale, mode=modes[interp_mode], align_corners=False if interp_mode == "linear" else None
+            scale_factor=tuple(float(s) for s in self.strides),
+            mode=linear if interp_mode == "linear" else "nearest",
+            align_corners=False if interp_mode == "linear" else None,
         )
-        self.output = Convolution(
-            spatial_dims,
-            in_channels,
-            in_channels,
-            kernel_size=1,
-            act=None,
-            norm=norm,
-            dropout=dropout,
-            bias=bias,
-            adn_ordering=adn_ordering,
-        )
-
-    def coefficients(self, x: Tensor, g: Tensor) -> Tensor:
-        """Attention coefficients on the grid of ``g``.
-
-        Args:
-            x: skip connection, shape (B, in_channels, H, W[, D]).
-            g: gating signal, shape (B, gate_channels, ceil(H / stride), ceil(W / stride)[, ceil(D / stride)]).
-
-        Returns:
-            shape (B, 1, ...) with the spatial size of ``g``, values in [0, 1].
-
-        Raises:
-            ValueError: when the grid of ``g`` is not that of ``x`` divided by the strides, rounded up.
-        """
-        far_end: list[int] = []
-        for size, stride in zip(reversed(x.shape[2:]), reversed(self.strides), strict=True):
-            far_end += [0, -size % stride]
-        theta = self.theta(F.pad(x, far_end))
-        if theta.shape[2:] != g.shape[2:]:
-            raise ValueError(
-                f"g has spatial size {tuple(g.shape[2:])}, but x of {tuple(x.shape[2:])} with strides {self.strides} "
-                f"needs {tuple(theta.shape[2:])}: pass the features of the next coarser level at their own resolution"
+        self.num_gates = num_gates
+        self.output: nn.Module | None = None
+        if output_transform:
+            self.output = Convolution(
+                spatial_dims,
+                in_channels * num_gates,
+                in_channels,
+                kernel_size=1,
+                act=None,
+                norm=None if open_start else norm,
+                dropout=dropout,
+                bias=bias,
+                adn_ordering=adn_ordering,
             )
-        return torch.sigmoid(self.psi(self.act(theta + self.phi(g))))
+        if open_start:
+            self._open(in_channels)
 
     def forward(self, x: Tensor, g: Tensor) -> Tensor:
         """Gate ``x``; for the shapes and errors see :meth:`coefficients`.
@@ -147,7 +152,53 @@ class AttentionGate(nn.Module):
         """
         return self.apply_coefficients(x, self.coefficients(x, g))
 
+    def coefficients(self, x: Tensor, g: Tensor) -> Tensor:
+        """Attention coefficients on the grid of ``g``.
+
+        Args:
+            x: skip connection, shape (B, in_channels, H, W[, D]).
+            g: gating signal, shape (B, gate_channels, ceil(H / stride), ceil(W / stride)[, ceil(D / stride)]).
+
+        Returns:
+            shape (B, num_gates, ...) with the spatial size of ``g``, values in [0, 1].
+
+        Raises:
+            ValueError: when the grid of ``g`` is not that of ``x`` divided by the strides, rounded up.
+        """
+        theta, phi = self.theta(self.pad(x)), self.phi(g)
+        if not torch.jit.is_scripting():
+            self._check_grids(x, g, theta)
+        q = self.psi(self.act(theta + phi)) if self.additive else self.psi(theta * phi)
+        if self.sigmoid:
+            return torch.sigmoid(q)
+        return torch.exp(q - q.flatten(2).amax(dim=2).reshape([q.shape[0], q.shape[1]] + [1] * (q.dim() - 2)))
+
     def apply_coefficients(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Multiply ``x`` with coefficients from the coarse grid and apply the output transform."""
-        gated: Tensor = self.output(x * crop_to(self.upsample(coefficients), x))
-        return gated
+        if self.output is None:
+            return x * crop_to(self.upsample(coefficients.mean(dim=1, keepdim=True)), x)
+        fine = crop_to(self.upsample(coefficients), x)
+        gated = (
+            torch.cat([x * fine[:, k : k + 1] for k in range(self.num_gates)], dim=1)
+            if self.num_gates > 1
+            else x * fine
+        )
+        return self.output(gated)
+
+    @torch.jit.unused
+    def _check_grids(self, x: Tensor, g: Tensor, theta: Tensor) -> None:
+        if theta.shape[2:] != g.shape[2:]:
+            raise ValueError(
+                f"g has spatial size {tuple(g.shape[2:])}, but x of {tuple(x.shape[2:])} with strides {self.strides} "
+                f"needs {tuple(theta.shape[2:])}: pass the features of the next coarser level at their own resolution"
+            )
+
+    @torch.no_grad()
+    def _open(self, in_channels: int) -> None:
+        nn.init.normal_(self.psi.conv.weight, std=1e-3)  # not 0, which would keep gradients from theta and phi
+        nn.init.constant_(self.psi.conv.bias, float(torch.logit(torch.tensor(OPEN))))
+        if self.output is not None:
+            nn.init.zeros_(self.output.conv.bias)
+            weight = self.output.conv.weight
+            identity = torch.eye(in_channels).repeat(1, self.num_gates) / self.num_gates
+            weight.copy_(identity.reshape(weight.shape))

@@ -1,21 +1,17 @@
-"""Convolution blocks of the encoder and decoder, over ``monai.networks.blocks.Convolution``."""
+"""Convolution blocks of the encoder and decoder, over MONAI's own."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from monai.networks.blocks import Convolution
+from monai.networks.blocks import ADN, Convolution, ResidualUnit, UpSample
 from torch import Tensor, nn
 
-__all__ = ["DoubleConvolution", "UpConvolution", "crop_to"]
+from ..arguments import check_choice
+from .resize import crop_to
 
+__all__ = ["DoubleConvolution", "UpConvolution", "level_convolutions"]
 
-def crop_to(tensor: Tensor, reference: Tensor) -> Tensor:
-    """Crop the far end of each spatial axis of ``tensor`` (B, C, ...) to the spatial size of ``reference``."""
-    if tensor.shape[2:] == reference.shape[2:]:
-        return tensor
-    for axis in range(2, tensor.dim()):
-        tensor = tensor.narrow(axis, 0, reference.shape[axis])
-    return tensor
+UPSAMPLE_MODES = ("deconv", "nontrainable", "pixelshuffle")
 
 
 class DoubleConvolution(nn.Sequential):
@@ -45,8 +41,25 @@ class DoubleConvolution(nn.Sequential):
         )
 
 
+def level_convolutions(
+    spatial_dims: int,
+    in_channels: int,
+    out_channels: int,
+    strides: Sequence[int],
+    kernel_size: Sequence[int],
+    num_res_units: int,
+    **options: Any,
+) -> nn.Module:
+    """The convolutions of one level: MONAI's residual unit of ``num_res_units`` convolutions, or two plain ones for 0."""
+    arguments = (spatial_dims, in_channels, out_channels, strides, kernel_size)
+    if num_res_units == 0:
+        return DoubleConvolution(*arguments, **options)
+    unit: nn.Module = ResidualUnit(*arguments, subunits=num_res_units, **options)
+    return unit
+
+
 class UpConvolution(nn.Module):
-    """Transposed convolution from the next coarser level, cropped to the skip connection's size.
+    """Upsample from the next coarser level, cropped to the skip connection's size.
 
     Args:
         spatial_dims: 2 or 3.
@@ -54,7 +67,12 @@ class UpConvolution(nn.Module):
         out_channels: channels of this level.
         strides: how much coarser that level is, one per axis.
         kernel_size: odd kernel size, one per axis.
+        mode: "deconv", a transposed convolution; "nontrainable", a convolution and linear interpolation of its result;
+            "pixelshuffle", which needs one stride for all axes.
         options: ``act, norm, dropout, bias, adn_ordering`` of ``monai.networks.blocks.Convolution``.
+
+    Raises:
+        ValueError: on an unknown mode, or strides that pixel shuffle cannot follow.
     """
 
     def __init__(
@@ -64,18 +82,32 @@ class UpConvolution(nn.Module):
         out_channels: int,
         strides: Sequence[int],
         kernel_size: Sequence[int],
+        mode: str = "deconv",
         **options: Any,
     ) -> None:
         super().__init__()
-        self.conv = Convolution(
-            spatial_dims,
-            in_channels,
-            out_channels,
-            strides=strides,
-            kernel_size=kernel_size,
-            is_transposed=True,
-            **options,
-        )
+        check_choice("upsample", mode, UPSAMPLE_MODES)
+        if mode == "pixelshuffle" and len(set(strides)) > 1:
+            raise ValueError(
+                f"upsample='pixelshuffle' with strides={tuple(strides)}: MONAI's pixel shuffle takes the first stride for "
+                "every axis; use 'deconv' or 'nontrainable' with strides that differ between axes"
+            )
+        arguments = (spatial_dims, in_channels, out_channels)
+        if mode == "deconv":
+            self.conv: nn.Module = Convolution(
+                *arguments, strides=strides, kernel_size=kernel_size, is_transposed=True, **options
+            )
+        elif mode == "nontrainable":  # the convolution comes first, on the coarse grid, where it is cheap
+            self.conv = nn.Sequential(
+                Convolution(*arguments, kernel_size=kernel_size, **options),
+                UpSample(spatial_dims, out_channels, out_channels, strides, mode=mode, align_corners=False),
+            )
+        else:
+            adn = {key: options[key] for key in ("act", "norm", "dropout")}
+            self.conv = nn.Sequential(
+                UpSample(*arguments, strides, mode=mode, bias=options["bias"]),
+                ADN(options["adn_ordering"], out_channels, norm_dim=spatial_dims, dropout_dim=1, **adn),
+            )
 
     def forward(self, g: Tensor, skip: Tensor) -> Tensor:
         """Upsample ``g`` and crop the surplus of sizes that the strides do not divide.

@@ -1,5 +1,5 @@
 """Networks."""
 
-from .attention_gated_unet import AttentionGatedUNet
+from .attention_gated_unet import AttentionGatedUNet, LightAttentionGatedUNet
 
-__all__ = ["AttentionGatedUNet"]
+__all__ = ["AttentionGatedUNet", "LightAttentionGatedUNet"]

@@ -1,6 +1,6 @@
 """The attention-gated U-Net of Oktay et al. 2018, https://arxiv.org/abs/1804.03999, in 2D and 3D."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from monai.networks.blocks import Convolution
 from torch import Tensor, nn
 
-from ..arguments import LayerName, check_count, check_fraction, check_spatial_dims, per_axis
-from ..blocks import AttentionGate, DoubleConvolution, UpConvolution, crop_to
+from ..arguments import LayerName, check_count, check_fraction, check_norm, check_spatial_dims, per_axis
+from ..blocks import GatedDecoderLevel, SegmentationHead, crop_to, level_convolutions
+from .arguments import check_channels, check_gate, check_gated_levels, check_image, check_strides
 
-__all__ = ["AttentionGatedUNet"]
+__all__ = ["AttentionGatedUNet", "LightAttentionGatedUNet"]
 
 
 class AttentionGatedUNet(nn.Module):
@@ -36,12 +37,20 @@ class AttentionGatedUNet(nn.Module):
         strides: from each level to the next coarser one, ``len(channels) - 1`` entries, each one number or one per axis
             (``[[2, 2, 1], 2]`` leaves thick slices alone in the first step).
         kernel_size: odd kernel size of the convolutions, one number or one per axis.
-        up_kernel_size: odd kernel size of the transposed convolutions, one number or one per axis.
+        up_kernel_size: odd kernel size of the upsampling convolutions, one number or one per axis.
+        num_res_units: convolutions in each encoder level's residual unit, one in each decoder level's, as in MONAI's
+            UNet (Kerfoot et al. 2018); 0 (default) for two plain convolutions in each, as in the paper.
         act: activation by MONAI's name, in every block, the gates included. The paper has ReLU.
         norm: normalisation by MONAI's name, in every block, the gates' output transform included.
         dropout: dropout ratio, in every block, the gates included.
         bias: whether convolutions have a bias, in every block, the gates included.
         adn_ordering: order of activation, dropout and norm.
+        upsample: "deconv" (transposed convolution), "nontrainable" (convolution and interpolation), "pixelshuffle".
+        gated_levels: which skip connections are gated, 0 the finest; all by default. The paper leaves out 0.
+        gate: further arguments of :class:`AttentionGate` by name, such as ``{"mode": "multiplicative"}``.
+        deep_supervision: whether training returns logits of every decoder level (Lee et al. 2015).
+        stem_strides: strides of the first level, so that the whole U-Net works on a coarser grid than the image's.
+        head_channels: features at the image's resolution, where ``stem_strides`` leave that to the head.
 
     Raises:
         ValueError: on an unusable argument, with its name, value and the cure.
@@ -61,20 +70,34 @@ class AttentionGatedUNet(nn.Module):
         strides: Sequence[Sequence[int] | int],
         kernel_size: Sequence[int] | int = 3,
         up_kernel_size: Sequence[int] | int = 3,
+        num_res_units: int = 0,
         act: LayerName = "RELU",
         norm: LayerName | None = ("INSTANCE", {"affine": True}),
         dropout: float = 0.0,
         bias: bool = True,
         adn_ordering: str = "NDA",
+        upsample: str = "deconv",
+        gated_levels: Sequence[int] | None = None,
+        gate: Mapping[str, Any] | None = None,
+        deep_supervision: bool = False,
+        stem_strides: Sequence[int] | int = 1,
+        head_channels: int = 8,
     ) -> None:
         super().__init__()
         self.spatial_dims = check_spatial_dims(spatial_dims)
         self.in_channels = check_count("in_channels", in_channels)
         self.out_channels = check_count("out_channels", out_channels)
-        self.channels = _check_channels(channels)
-        self.strides = _check_strides(strides, len(self.channels), spatial_dims)
+        self.channels = check_channels(channels)
+        self.strides = check_strides(strides, len(self.channels), spatial_dims)
+        self.stem_strides = per_axis("stem_strides", stem_strides, spatial_dims)
+        self.gated_levels = check_gated_levels(gated_levels, len(self.strides))
+        self.scales = _scales(self.stem_strides, self.strides, self.gated_levels)
+        self.deep_supervision = deep_supervision
+        self.norm = check_norm(norm)
+        units = check_count("num_res_units", num_res_units, least=0)
         kernel = per_axis("kernel_size", kernel_size, spatial_dims, odd=True)
         up_kernel = per_axis("up_kernel_size", up_kernel_size, spatial_dims, odd=True)
+        gate_arguments = check_gate(gate)
         options: dict[str, Any] = {
             "act": act,
             "norm": norm,
@@ -82,33 +105,68 @@ class AttentionGatedUNet(nn.Module):
             "bias": bias,
             "adn_ordering": adn_ordering,
         }
-        inputs, unstrided = (in_channels, *self.channels), ((1,) * spatial_dims,)
+        inputs = (in_channels, *self.channels)
         self.encoder = nn.ModuleList(
-            DoubleConvolution(spatial_dims, previous, features, stride, kernel, **options)
-            for previous, features, stride in zip(inputs, self.channels, unstrided + self.strides, strict=False)
+            level_convolutions(spatial_dims, previous, features, stride, kernel, units, **options)
+            for previous, features, stride in zip(
+                inputs, self.channels, (self.stem_strides, *self.strides), strict=False
+            )
         )
-        levels = zip(self.channels, self.channels[1:], self.strides, strict=False)
         self.decoder = nn.ModuleList(
-            GatedDecoderLevel(spatial_dims, fine, coarse, stride, kernel, up_kernel, **options)
-            for fine, coarse, stride in reversed(list(levels))
+            GatedDecoderLevel(
+                spatial_dims,
+                self.channels[level],
+                self.channels[level + 1],
+                self.strides[level],
+                kernel,
+                up_kernel,
+                num_res_units=units,
+                upsample=upsample,
+                gate=gate_arguments if level in self.gated_levels else None,
+                **options,
+            )
+            for level in reversed(range(len(self.strides)))
         )
-        self.head = Convolution(spatial_dims, self.channels[0], out_channels, kernel_size=1, bias=bias, conv_only=True)
-        self.min_grid_voxels = _min_grid_voxels(norm)
+        self.head = SegmentationHead(
+            spatial_dims,
+            self.channels[0],
+            out_channels,
+            strides=self.stem_strides,
+            channels=check_count("head_channels", head_channels),
+            kernel_size=kernel,
+            up_kernel_size=up_kernel,
+            upsample=upsample,
+            **options,
+        )
+        # They exist even where they are not used, so that checkpoints load either way; frozen, DDP does not miss them.
+        self.side_heads = nn.ModuleList(
+            Convolution(spatial_dims, features, out_channels, kernel_size=1, bias=bias, conv_only=True)
+            for features in reversed(self.channels[0 if self.head.upsamples else 1 : -1])
+        ).requires_grad_(deep_supervision)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
         """Segment an image.
 
         Args:
             x: image, shape (B, in_channels, H, W[, D]).
 
         Returns:
-            logits, shape (B, out_channels, H, W[, D]).
+            logits, shape (B, out_channels, H, W[, D]); in training with ``deep_supervision`` a list of logits, highest
+            resolution first, each at its level's own, as ``monai.losses.DeepSupervisionLoss`` takes it.
 
         Raises:
             ValueError: on a tensor of another rank, with other channels, or too small for the strides.
         """
-        return self._decode(self._encode(x))[0]
+        decoded, _ = self._decode(self._encode(x))
+        logits: Tensor = self.head(decoded[-1], x)
+        if not (self.training and self.deep_supervision):
+            return logits
+        outputs = [logits]
+        for level, head in enumerate(self.side_heads):
+            outputs.insert(1, head(decoded[level]))
+        return outputs
 
+    @torch.jit.export
     def attention_coefficients(self, x: Tensor, resample: bool = True) -> list[Tensor]:
         """What each gate lets pass of its skip connection in this image.
 
@@ -118,128 +176,65 @@ class AttentionGatedUNet(nn.Module):
                 which are one level coarser than the skip connections they weight.
 
         Returns:
-            one map for each gated level, finest first, shape (B, 1, H, W[, D]) or (B, 1, *grid), values in [0, 1].
+            one map for each gated level, finest first, shape (B, num_gates, H, W[, D]) or (B, num_gates, *grid), values
+            in [0, 1].
 
         Raises:
             ValueError: as :meth:`forward`.
         """
-        coefficients = self._decode(self._encode(x))[1]
+        _, coefficients = self._decode(self._encode(x))
         if not resample:
             return coefficients
-        total, maps = [1.0] * self.spatial_dims, []
-        for strides, level in zip(self.strides, coefficients, strict=True):
-            total = [t * s for t, s in zip(total, strides, strict=True)]
-            fine = F.interpolate(level, scale_factor=total, mode=("bilinear", "trilinear")[self.spatial_dims - 2])
+        maps: list[Tensor] = []
+        for level, scale in zip(coefficients, self.scales):  # noqa: B905 (TorchScript's zip knows no strict)
+            fine = F.interpolate(level, scale_factor=scale, mode="bilinear" if self.spatial_dims == 2 else "trilinear")
             maps.append(crop_to(fine, x))
         return maps
 
     def _encode(self, x: Tensor) -> list[Tensor]:
         """Features of every level, finest first."""
-        self._check_image(x)
-        features = []
+        if not torch.jit.is_scripting():
+            check_image(x, self.spatial_dims, self.in_channels, (self.stem_strides, *self.strides), self.norm)
+        features: list[Tensor] = []
         for level in self.encoder:
             x = level(x)
             features.append(x)
         return features
 
-    def _decode(self, features: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Logits, and each gate's coefficients on its own grid, finest first."""
+    def _decode(self, features: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Features of every decoder level, coarsest first, and the gates' coefficients, finest first."""
         x = features.pop()
+        decoded: list[Tensor] = []
         coefficients: list[Tensor] = []
         for level in self.decoder:
             x, level_coefficients = level(features.pop(), x)
-            coefficients.insert(0, level_coefficients)
-        return self.head(x), coefficients
-
-    def _check_image(self, x: Tensor) -> None:
-        shape = tuple(x.shape)
-        axes = "(B, C, H, W)" if self.spatial_dims == 2 else "(B, C, H, W, D)"
-        if x.dim() != self.spatial_dims + 2:
-            raise ValueError(
-                f"image of shape {shape} has {x.dim()} axes, but this {self.spatial_dims}D network needs {axes}"
-            )
-        if x.shape[1] != self.in_channels:
-            raise ValueError(
-                f"image of shape {shape} has {x.shape[1]} channels, but this network was built with "
-                f"in_channels={self.in_channels}: pass {self.in_channels}, or build it with in_channels={x.shape[1]}"
-            )
-        grid = 1
-        for axis, size in enumerate(x.shape[2:]):
-            for strides in self.strides:
-                size = -(-size // strides[axis])
-            grid *= size
-        if grid < self.min_grid_voxels:
-            raise ValueError(
-                f"image of shape {shape} leaves {grid} voxel(s) after the strides {self.strides}, and its norm needs "
-                f"{self.min_grid_voxels}: pad the image (monai.transforms.SpatialPad) or use fewer levels"
-            )
+            decoded.append(x)
+            if level_coefficients is not None:
+                coefficients.insert(0, level_coefficients)
+        return decoded, coefficients
 
 
-class GatedDecoderLevel(nn.Module):
-    """One step up: gate the skip connection, upsample, concatenate, convolve.
+class LightAttentionGatedUNet(AttentionGatedUNet):
+    """An :class:`AttentionGatedUNet` whose U-Net works at half the image's resolution: much less to compute.
 
-    Args:
-        spatial_dims: 2 or 3.
-        channels: features of this level.
-        gate_channels: features of the next coarser level.
-        strides: how much coarser that level is, one per axis.
-        kernel_size: odd kernel size of the convolutions, one per axis.
-        up_kernel_size: odd kernel size of the transposed convolution, one per axis.
-        options: ``act, norm, dropout, bias, adn_ordering`` of ``monai.networks.blocks.Convolution``.
+    Full-resolution convolutions are nearly the whole cost of a U-Net. Here a strided residual stem takes the image to
+    half its resolution, gates and decoder work there and below, and a head of 8 features brings the result back. All
+    arguments are those of :class:`AttentionGatedUNet`, with other defaults.
     """
 
     def __init__(
-        self,
-        spatial_dims: int,
-        channels: int,
-        gate_channels: int,
-        strides: Sequence[int],
-        kernel_size: Sequence[int],
-        up_kernel_size: Sequence[int],
-        **options: Any,
+        self, *args: Any, num_res_units: int = 2, stem_strides: Sequence[int] | int = 2, **kwargs: Any
     ) -> None:
-        super().__init__()
-        unstrided = (1,) * spatial_dims
-        self.gate = AttentionGate(spatial_dims, channels, gate_channels, strides=strides, **options)
-        self.up = UpConvolution(spatial_dims, gate_channels, channels, strides, up_kernel_size, **options)
-        self.conv = DoubleConvolution(spatial_dims, 2 * channels, channels, unstrided, kernel_size, **options)
-
-    def forward(self, x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode one level.
-
-        Args:
-            x: skip connection, shape (B, channels, H, W[, D]).
-            g: features of the next coarser level, shape (B, gate_channels, ceil(H / stride), ...).
-
-        Returns:
-            features of this level, shape of ``x``, and the gate's coefficients on the grid of ``g``.
-        """
-        coefficients = self.gate.coefficients(x, g)
-        gated = self.gate.apply_coefficients(x, coefficients)
-        return self.conv(torch.cat([gated, self.up(g, x)], dim=1)), coefficients
+        super().__init__(*args, num_res_units=num_res_units, stem_strides=stem_strides, **kwargs)
 
 
-def _check_channels(channels: Sequence[int]) -> tuple[int, ...]:
-    if len(channels) < 2:
-        raise ValueError(
-            f"channels={channels!r} has {len(channels)} level(s): a gate needs a coarser one, give two or more"
-        )
-    return tuple(check_count("channels", features) for features in channels)
-
-
-def _check_strides(
-    strides: Sequence[Sequence[int] | int], levels: int, spatial_dims: int
-) -> tuple[tuple[int, ...], ...]:
-    if len(strides) != levels - 1:
-        cure = "remove" if len(strides) > levels - 1 else "add"
-        raise ValueError(
-            f"strides={strides!r} has {len(strides)} entries for {levels} levels in channels: it needs {levels - 1}, "
-            f"one for each step down; {cure} {abs(len(strides) - levels + 1)}"
-        )
-    return tuple(per_axis("strides", stride, spatial_dims) for stride in strides)
-
-
-def _min_grid_voxels(norm: LayerName | None) -> int:
-    """Instance norm has nothing to normalise by on a grid of one voxel, and torch refuses it there."""
-    name = norm[0] if isinstance(norm, (tuple, list)) else norm
-    return 2 if name is not None and str(name).lower().startswith("instance") else 1
+def _scales(
+    stem_strides: tuple[int, ...], strides: Sequence[tuple[int, ...]], gated_levels: Sequence[int]
+) -> list[list[float]]:
+    """Factors from each gated level's grid of coefficients to the image's, finest first."""
+    total, scales = [float(s) for s in stem_strides], []
+    for level, stride in enumerate(strides):
+        total = [a * b for a, b in zip(total, stride, strict=True)]
+        if level in gated_levels:
+            scales.append(total)
+    return scales

@@ -1,0 +1,100 @@
+"""Checks of what a U-Net is built from and called with: every error names argument, value and cure."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..arguments import LayerName, check_count, layer_name, per_axis
+from ..blocks import AttentionGate
+
+__all__ = ["check_channels", "check_gate", "check_gated_levels", "check_image", "check_strides"]
+
+SET_BY_NETWORK = {
+    "spatial_dims",
+    "in_channels",
+    "gate_channels",
+    "strides",
+    "act",
+    "norm",
+    "dropout",
+    "bias",
+    "adn_ordering",
+}
+
+
+def check_channels(channels: Sequence[int]) -> tuple[int, ...]:
+    """Return the features of two or more levels."""
+    if len(channels) < 2:
+        raise ValueError(
+            f"channels={channels!r} has {len(channels)} level(s): a gate needs a coarser one, give two or more"
+        )
+    return tuple(check_count("channels", features) for features in channels)
+
+
+def check_strides(
+    strides: Sequence[Sequence[int] | int], levels: int, spatial_dims: int
+) -> tuple[tuple[int, ...], ...]:
+    """Return one stride per axis for each step between ``levels``."""
+    if len(strides) != levels - 1:
+        cure = "remove" if len(strides) > levels - 1 else "add"
+        raise ValueError(
+            f"strides={strides!r} has {len(strides)} entries for {levels} levels in channels: it needs {levels - 1}, "
+            f"one for each step down; {cure} {abs(len(strides) - levels + 1)}"
+        )
+    return tuple(per_axis("strides", stride, spatial_dims) for stride in strides)
+
+
+def check_gated_levels(gated_levels: Sequence[int] | None, skips: int) -> tuple[int, ...]:
+    """Return the gated levels in order, all of them for ``None``."""
+    levels = range(skips) if gated_levels is None else gated_levels
+    if any(level not in range(skips) for level in levels) or len(set(levels)) != len(levels):
+        raise ValueError(
+            f"gated_levels={gated_levels!r} must be different numbers from 0 (finest) to {skips - 1}, "
+            f"since channels give {skips} skip connections; [] gates none"
+        )
+    return tuple(sorted(levels))
+
+
+def check_gate(gate: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the arguments that a network leaves open in its gates."""
+    known = set(inspect.signature(AttentionGate).parameters) - SET_BY_NETWORK
+    unknown = sorted(set(gate or {}) - known)
+    if unknown:
+        raise ValueError(f"gate={gate!r} has {', '.join(map(repr, unknown))}: use {', '.join(sorted(known))}")
+    return dict(gate or {})
+
+
+def check_image(
+    x: Tensor,
+    spatial_dims: int,
+    in_channels: int,
+    strides: Sequence[Sequence[int]],
+    norm: LayerName | None,
+) -> None:
+    """Raise ``ValueError`` if a network with these arguments cannot take the image."""
+    if torch.compiler.is_exporting():
+        return  # a check would become a bound on the exported sizes
+    shape = tuple(x.shape)
+    if len(shape) != spatial_dims + 2:
+        axes = "(B, C, H, W)" if spatial_dims == 2 else "(B, C, H, W, D)"
+        raise ValueError(f"image of shape {shape} has {len(shape)} axes, but this {spatial_dims}D network needs {axes}")
+    if shape[1] != in_channels:
+        raise ValueError(
+            f"image of shape {shape} has {shape[1]} channels, but this network was built with "
+            f"in_channels={in_channels}: pass {in_channels}, or build it with in_channels={shape[1]}"
+        )
+    grid = 1
+    for axis, size in enumerate(shape[2:]):
+        for stride in strides:
+            size = -(-size // stride[axis])
+        grid *= size
+    # Instance norm has nothing to normalise by on a grid of one voxel, and torch refuses it there.
+    needed = 2 if layer_name(norm).startswith("instance") else 1
+    if grid < needed:
+        raise ValueError(
+            f"image of shape {shape} leaves {grid} voxel(s) after the strides {tuple(strides)}, and norm={norm!r} needs "
+            f"{needed}: pad the image (monai.transforms.SpatialPad) or use fewer levels"
+        )
