@@ -1,10 +1,13 @@
 """The command ``monai-attn``."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from . import __version__
+from .bundle.errors import one_line
+from .demo import demo
 
 __all__ = ["main"]
 
@@ -16,15 +19,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"monai-attn {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    demo = verbs.add_parser("demo", help="segment both hippocampi of a real averaged brain and show the result")
-    demo.add_argument("--output_dir", default="monai-attn-demo", help="folder for the results (%(default)s)")
-    demo.add_argument("--device", help="cpu, cuda, ... (CUDA when there is one)")
+    demo_parser = verbs.add_parser("demo", help="segment both hippocampi of a real averaged brain and show the result")
+    demo_parser.add_argument("--output_dir", default="monai-attn-demo", help="folder for the results (%(default)s)")
+    demo_parser.add_argument("--device", help="cpu, cuda, ... (CUDA when there is one)")
     options = parser.parse_args(arguments)
     try:
-        from .demo import demo as run_demo  # here, so that --help and --version do not import torch
-
-        run_demo(options.output_dir, options.device)
-    except (ValueError, OSError, ModuleNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        demo(options.output_dir, options.device)
+    except Exception as error:
+        if os.environ.get("MONAI_ATTN_DEBUG"):
+            raise
+        print(one_line(error), file=sys.stderr)
         return 1
     return 0

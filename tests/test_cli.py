@@ -42,6 +42,20 @@ def test_demo_segments_a_real_brain_and_shows_it(command, tmp_path):
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
+def test_demo_leaves_other_peoples_files_alone(capsys, tmp_path):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "mine.nii.gz").touch()
+    assert cli.main(["demo", "--output_dir", str(tmp_path)]) == 1
+    assert "mine.nii.gz', which is not the demo's: use a new folder" in capsys.readouterr().err
+    assert not (tmp_path / "images").exists()
+
+
+def test_a_device_that_is_not_there_is_one_line(capsys, tmp_path):
+    assert cli.main(["demo", "--device", "cuda:99", "--output_dir", str(tmp_path / "out")]) == 1
+    assert "error: device='cuda:99' cannot be used" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_extra_is_one_line_with_the_cure(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(demo, "find_spec", lambda _: None)
     assert cli.main(["demo", "--output_dir", str(tmp_path / "out")]) == 1

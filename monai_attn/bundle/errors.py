@@ -8,7 +8,7 @@ __all__ = ["one_line_errors"]
 
 # MONAI's bundle parser wraps each exception once per nested expression, component or transform.
 _WRAPPERS = ("Failed to evaluate", "Failed to instantiate", "applying transform")
-_EXPECTED = (ValueError, OSError)
+_EXPECTED = (ValueError, OSError, ModuleNotFoundError)
 
 
 def one_line_errors() -> None:
@@ -27,12 +27,17 @@ def _print_one_line(kind: type[BaseException], error: BaseException, trace: Trac
     if not isinstance(error, Exception):
         sys.__excepthook__(kind, error, trace)
         return
+    sys.stdout.flush()
+    print(f"\n{one_line(error)}", file=sys.stderr, flush=True)  # a progress bar may have left its line open
+
+
+def one_line(error: BaseException) -> str:
+    """What happened, in one line; what nobody foresaw with its type and the way to its traceback."""
     cause = root_cause(error)
     text = " ".join(str(cause).split())
     if not isinstance(cause, _EXPECTED):
         text = f"{type(cause).__name__}: {text} (set MONAI_ATTN_DEBUG=1 to see where)"
-    sys.stdout.flush()
-    print(f"error: {text}", file=sys.stderr, flush=True)
+    return f"error: {text}"
 
 
 def root_cause(error: BaseException) -> BaseException:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 __all__ = ["bundle_dir"]
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-_HOMES = (_PACKAGE / "bundles", _PACKAGE.parent / "bundles")
+PACKAGE = Path(__file__).resolve().parents[1]
+CLONE = PACKAGE.parent
 
 
 def bundle_dir(name: str) -> Path:
@@ -14,9 +14,10 @@ def bundle_dir(name: str) -> Path:
     Raises:
         ValueError: when there is no bundle of that name; the message lists those there are.
     """
-    shipped = {
-        path.parents[1].name: path.parents[1] for home in _HOMES for path in home.glob("*/configs/metadata.json")
-    }
+    home = PACKAGE / "bundles"  # a wheel's; a folder of that name beside the package counts in a clone only
+    if not home.is_dir() and (CLONE / "pyproject.toml").is_file():
+        home = CLONE / "bundles"
+    shipped = {path.parents[1].name: path.parents[1] for path in home.glob("*/configs/metadata.json")}
     if name not in shipped:
         raise ValueError(f"bundle '{name}' is not shipped: use one of {', '.join(sorted(shipped)) or '(none found)'}")
     return shipped[name]

@@ -1,11 +1,14 @@
 """The first thing a bundle's ``run`` does: see that all it needs is there, before anything is built or written."""
 
+import os
 from os import PathLike
 from pathlib import Path
 
+import torch
+
 from ..data import check_cases
 
-__all__ = ["preflight"]
+__all__ = ["check_device", "preflight"]
 
 
 def preflight(
@@ -14,10 +17,11 @@ def preflight(
     cases: list[dict[str, str]],
     in_channels: int,
     spatial_dims: int,
-    labelled: bool = False,
+    num_classes: int | None = None,
     output_dir: str | PathLike[str] | None = None,
+    device: str | torch.device = "cpu",
 ) -> None:
-    """Check the folders and every case's header.
+    """Check the folders, the device and every case.
 
     This stands in ``run`` and not in ``initialize``, so that ``monai.bundle.load`` and ``check_properties`` work on a
     machine without the data.
@@ -28,12 +32,14 @@ def preflight(
         cases: what was found there, see :func:`monai_attn.data.find_cases`.
         in_channels: channels that the network takes.
         spatial_dims: 2 or 3.
-        labelled: whether each case needs a label.
+        num_classes: where labels are needed, how many values they may have, background included.
         output_dir: where results will go, which must not be where the images are.
+        device: where to compute.
 
     Raises:
         FileNotFoundError: when a folder or a file is missing.
-        ValueError: when a file does not fit, or results would replace images.
+        ValueError: when a file does not fit, results would replace images or cannot be written, or there is no such
+            device.
     """
     root = Path(str(bundle_root))
     if not (root / "configs" / "metadata.json").is_file():
@@ -41,12 +47,27 @@ def preflight(
             f"bundle_root='{root}' (that is '{root.resolve()}') is no bundle: "
             "pass --bundle_root <folder that holds configs/>, or start from inside it"
         )
-    check_cases(cases, dataset_dir, in_channels, spatial_dims, labelled)
+    check_device(device)
     if output_dir is not None:
-        target = Path(str(output_dir)).resolve()
-        if target.exists() and not target.is_dir():
-            raise ValueError(f"output_dir='{output_dir}' is a file: pass --output_dir <another folder>")
-        if any(Path(case["image"]).resolve().parent == target for case in cases):
-            raise ValueError(
-                f"output_dir='{output_dir}' holds the images, which the results would replace: use another"
-            )
+        _check_output(Path(str(output_dir)), cases)
+    check_cases(cases, dataset_dir, in_channels, spatial_dims, num_classes)
+
+
+def check_device(device: str | torch.device) -> None:
+    """Raise ``ValueError`` if torch cannot compute on ``device`` here."""
+    try:
+        torch.empty(1, device=device)
+    except Exception as error:  # torch has another type for each back end
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise ValueError(f"device='{device}' cannot be used ({reason}): pass --device cpu, or leave it out") from error
+
+
+def _check_output(output_dir: Path, cases: list[dict[str, str]]) -> None:
+    target = output_dir.resolve()
+    existing = next(path for path in (target, *target.parents) if path.exists())
+    if not existing.is_dir():
+        raise ValueError(f"output_dir='{output_dir}' cannot be a folder, '{existing}' is a file: use another")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"output_dir='{output_dir}' cannot be written, '{existing}' is read-only: use another folder")
+    if any(Path(case["image"]).resolve().parent == target for case in cases):
+        raise ValueError(f"output_dir='{output_dir}' holds the images, which the results would replace: use another")

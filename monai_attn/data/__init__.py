@@ -2,10 +2,11 @@
 
 from .cases import case_name, find_cases
 from .check import check_cases
-from .layout import InputNameLayout
+from .outputs import InputGridWriter, InputNameLayout
 from .split import read_folds, split_cases, validation_cases
 
 __all__ = [
+    "InputGridWriter",
     "InputNameLayout",
     "case_name",
     "check_cases",

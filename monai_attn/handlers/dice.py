@@ -11,8 +11,6 @@ from ignite.engine import Engine, Events
 from monai.metrics import DiceMetric
 from torch import Tensor
 
-from ..data import case_name
-
 __all__ = ["DiceTable", "MacroDice"]
 
 logger = logging.getLogger(__name__)
@@ -44,7 +42,8 @@ class DiceTable:
 
     ``dice_per_case.csv`` has a row for each case and a column for each class and their mean; ``dice_per_class.csv`` has
     mean, standard deviation, minimum, maximum and number of cases of each class. A class that is absent from the
-    reference reads ``n/a``.
+    reference reads ``n/a``. Each item of a batch has its case's name under ``case``, as
+    :func:`monai_attn.data.find_cases` gives it.
 
     Args:
         class_names: names of the scored channels, in their order.
@@ -73,8 +72,8 @@ class DiceTable:
         self._cases = []
 
     def _collect(self, engine: Engine) -> None:
-        items: Any = engine.state.output
-        self._cases += [case_name(item["image"].meta["filename_or_obj"]) for item in items]
+        batch: Any = engine.state.batch  # decollated by MONAI's evaluator
+        self._cases += [str(item["case"]) for item in batch]
 
     def __call__(self, engine: Engine) -> None:
         """Report the scores of the epoch that ``engine`` has just ended."""
@@ -108,7 +107,8 @@ class DiceTable:
                 numbers = [present.mean(), present.std(correction=0), present.min(), present.max()]
             rows.append([name, *map(_number, numbers), str(len(present))])
         mean = _number(scores.nanmean(dim=0).nanmean())
-        rows.append(["mean", mean, "", "", "", str(len(scores))])
+        scored = int((~scores.isnan()).any(dim=1).sum())
+        rows.append(["mean", mean, "", "", "", str(scored)])
         _write(path, ["class", "mean", "std", "min", "max", "cases"], rows)
 
 

@@ -24,7 +24,7 @@ STEM = "encoder.0."  # what depends on the number of image channels
 
 @dataclass
 class LoadedWeights:
-    """What :func:`load_weights` did: names of copied tensors; of others in the file and why; of those not in the file."""
+    """Names of the tensors that were copied, of those left in the file and why, and of those that it did not have."""
 
     copied: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -82,6 +82,7 @@ def load_weights(
 
 
 def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
+    path = str(path)  # MONAI's command line makes numbers of names like 5
     if not Path(path).is_file():
         raise FileNotFoundError(f"weights '{path}' do not exist: pass --ckpt_path <file>, or train some")
     try:

@@ -1,8 +1,8 @@
 """Cost of networks side by side: ``python tests/benchmarks/bench_networks.py --help``.
 
-Each network does one forward pass and one training step in turn, again and again in one process, so that what disturbs the
-machine disturbs all of them; the table has medians, and ratios to MONAI's AttentionUnet. Never a test: times pass or fail
-nothing.
+Each network does one forward pass and one training step in turn, again and again in one process, so that what disturbs
+the machine disturbs all of them; the table has medians, and ratios to MONAI's AttentionUnet. Never a test: times pass
+or fail nothing.
 """
 
 import argparse
@@ -105,9 +105,7 @@ def main() -> None:
     print(
         f"size {options.size}, batch {options.batch}, channels {options.channels}, {torch.get_num_threads()} thread(s),"
     )
-    print(
-        f"torch {torch.__version__}, medians of {options.repeats} interleaved repeats; in brackets the ratio to the first row\n"
-    )
+    print(f"torch {torch.__version__}, medians of {options.repeats} interleaved repeats, in brackets ratios to row 1\n")
     print("| network | parameters (M) | GFLOP forward | saved activations (MiB) | forward (s) | training step (s) |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, row in zip(candidates, rows, strict=True):

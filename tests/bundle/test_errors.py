@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -5,6 +6,7 @@ import pytest
 
 from monai_attn.bundle import bundle_dir, preflight
 from monai_attn.bundle.errors import _print_one_line, root_cause
+from monai_attn.data import find_cases
 
 
 def nested(cause: Exception) -> Exception:
@@ -33,7 +35,7 @@ def test_the_cause_beneath_monais_wrappers_is_found_and_no_deeper():
 def test_one_line_is_printed(cause, line, capsys):
     error = nested(cause)
     _print_one_line(type(error), error, None)
-    assert capsys.readouterr().err == line + "\n"
+    assert capsys.readouterr().err.splitlines() == ["", line]
 
 
 def test_other_programs_keep_their_tracebacks():
@@ -48,10 +50,8 @@ def test_bundles_are_found_by_name():
         bundle_dir("nope")
 
 
-def test_preflight_names_a_wrong_root_and_an_unusable_output(tmp_path, make_dataset):
+def test_preflight_names_a_wrong_root_an_unusable_output_and_device(tmp_path, make_dataset, monkeypatch):
     root, data = bundle_dir("hippocampus_mri_attn_segmentation"), make_dataset()
-    from monai_attn.data import find_cases
-
     arguments = {"dataset_dir": data, "cases": find_cases(data), "in_channels": 1, "spatial_dims": 3}
     preflight(root, **arguments, output_dir=tmp_path / "new")
     assert not (tmp_path / "new").exists()
@@ -60,5 +60,11 @@ def test_preflight_names_a_wrong_root_and_an_unusable_output(tmp_path, make_data
     with pytest.raises(ValueError, match=r"holds the images.*use another"):
         preflight(root, **arguments, output_dir=data / "imagesTr")
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match=r"file' is a file"):
-        preflight(root, **arguments, output_dir=tmp_path / "file")
+    for output in ("file", "file/deeper/still"):
+        with pytest.raises(ValueError, match=r"cannot be a folder, '.*file' is a file: use another"):
+            preflight(root, **arguments, output_dir=tmp_path / output)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the person who runs the tests may be root
+    with pytest.raises(ValueError, match=r"new' cannot be written, '.*' is read-only"):
+        preflight(root, **arguments, output_dir=tmp_path / "new")
+    with pytest.raises(ValueError, match=r"device='cuda:77' cannot be used \(.*\): pass --device cpu"):
+        preflight(root, **arguments, device="cuda:77")

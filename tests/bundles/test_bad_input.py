@@ -53,6 +53,22 @@ def wrong_network_argument(root, make):
     return "inference", make(), {"network_def::strides": "[2,2]"}, ["strides=[2, 2]", "4 levels", "add 1"]
 
 
+def truncated_image(root, make):
+    path = make() / "imagesTr" / "case_1.nii.gz"
+    path.write_bytes(path.read_bytes()[:20000])
+    return "inference", root / "dataset", {}, ["case_1.nii.gz' has damaged or missing voxels", "replace the file"]
+
+
+def label_out_of_range(root, make):
+    path = make() / "labelsTr" / "case_1.nii.gz"
+    save_nifti(path, np.full((30, 41, 27), 5, np.uint8))
+    return "train", root / "dataset", {}, ["case_1.nii.gz' has the values [5]", "0 to 2"]
+
+
+def absent_device(root, make):
+    return "inference", make(), {"device": "cuda:99"}, ["device='cuda:99' cannot be used", "--device cpu"]
+
+
 FAULTS = (
     missing_folder,
     empty_folder,
@@ -62,6 +78,9 @@ FAULTS = (
     other_checkpoint,
     unknown_fold,
     wrong_network_argument,
+    truncated_image,
+    label_out_of_range,
+    absent_device,
 )
 
 

@@ -2,12 +2,13 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import BUNDLES, REPOSITORY
-from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow, load
 
 from monai_attn import load_weights
 
@@ -46,7 +47,9 @@ def test_the_bundle_is_complete(root):
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_monais_properties_are_there_without_data(root, name, tmp_path, monkeypatch):
+def test_monais_properties_are_there_without_data_and_without_writing(root, name, tmp_path, monkeypatch):
+    root = Path(shutil.copytree(root, tmp_path / root.name))
+    before = sorted(tmp_path.rglob("*"))
     monkeypatch.chdir(tmp_path)
     workflow = ConfigWorkflow(
         str(root / "configs" / f"{name}.json"),
@@ -57,7 +60,14 @@ def test_monais_properties_are_there_without_data(root, name, tmp_path, monkeypa
     )
     workflow.initialize()
     assert workflow.check_properties() == []
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("workflow_type", ["train", "inference"])
+def test_monais_load_gives_the_network_with_its_weights(root, workflow_type):
+    network = load(root.name, bundle_dir=str(root.parent), workflow_type=workflow_type, device="cpu")
+    weights = torch.load(root / "models" / "model.pt", weights_only=True)
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
 
 
 def test_the_network_is_what_the_metadata_say_and_takes_the_weights(root):

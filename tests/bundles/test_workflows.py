@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -32,12 +33,16 @@ def run_config(bundle: Path, *names: str, **overrides) -> None:
     run(config_file=files if len(files) > 1 else files[0], bundle_root=str(bundle), **overrides)
 
 
-def test_train_evaluate_and_infer(bundle, make_dataset, tmp_path, monkeypatch):
+def test_train_evaluate_and_infer(bundle, make_dataset, tmp_path, monkeypatch, capsys):
     dataset, out = make_dataset(count=6), tmp_path / "out"
     monkeypatch.chdir(tmp_path)
     run_config(bundle, "train", dataset_dir="dataset", output_dir="out", **{"train::trainer::max_epochs": 2})
     assert sorted(path.name for path in out.iterdir()) == ["model.pt", "model_final.pt"]
     assert sorted(p.name for p in bundle.iterdir()) == ["LICENSE", "configs", "docs", "models"]
+    log = capsys.readouterr().out
+    assert len(re.findall(r"Epoch\[\d\] Metrics -- train_loss: \d", log)) == 2
+    assert len(re.findall(r"Epoch\[\d\] Metrics -- val_mean_dice: \d", log)) == 2
+    assert len(re.findall(r"Dice over 2 cases: \w+ \S+, .*mean \d", log)) == 2
 
     weights = {"ckpt_path": str(out / "model.pt")}
     run_config(bundle, "evaluate", dataset_dir=str(dataset), output_dir="scores", **weights)
@@ -88,6 +93,27 @@ def test_labels_lie_where_their_images_lie(bundle, axes, name, tmp_path):
     np.testing.assert_allclose(labels.affine, affine, atol=1e-5)
     assert labels.get_data_dtype() == np.uint8
     assert set(np.unique(labels.dataobj)) <= set(range(3))
+
+
+@pytest.mark.parametrize("shape", [(40, 31, 1), (35, 1, 20), (12, 13, 14, 1), (3, 3, 3)])
+def test_labels_have_their_images_shape_axes_of_one_included(bundle, shape, tmp_path):
+    image = nib.Nifti1Image(np.random.default_rng(0).normal(0, 1, shape).astype(np.float32), np.diag([2.0, 2, 3, 1]))
+    image.set_sform(image.affine, code=4)
+    image.set_qform(image.affine, code=1)
+    (tmp_path / "in").mkdir()
+    nib.save(image, tmp_path / "in" / "a.nii")
+    run_config(bundle, "inference", dataset_dir=str(tmp_path / "in"), output_dir=str(tmp_path / "out"))
+    labels = nib.load(tmp_path / "out" / "a.nii")
+    assert labels.shape == shape
+    assert (labels.header["sform_code"], labels.header["qform_code"]) == (4, 1)
+    assert labels.header.get_zooms() == image.header.get_zooms()
+
+
+def test_a_number_as_name_of_a_folder(bundle, make_dataset, tmp_path, monkeypatch):
+    make_dataset(count=1, name="2024")
+    monkeypatch.chdir(tmp_path)
+    run_config(bundle, "inference", dataset_dir=2024, output_dir=7)
+    assert (tmp_path / "7" / "case_0.nii.gz").is_file()
 
 
 def test_images_of_any_orientation_get_the_same_labels(bundle, make_dataset, tmp_path):

@@ -18,7 +18,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def check(root: Path, labelled: bool = False) -> None:
-    check_cases(find_cases(root, labelled), root, in_channels=1, spatial_dims=3, labelled=labelled)
+    check_cases(find_cases(root, labelled), root, 1, spatial_dims=3, num_classes=3 if labelled else None)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,11 @@ def test_two_files_of_one_name(tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "message"),
-    [((4, 5, 6, 2), r"a\.nii' of shape .* has 2 channels, .* takes 1"), ((4, 5), r"a\.nii' of shape .* is no volume")],
+    [
+        ((4, 5, 6, 2), r"a\.nii' of shape .* has 2 channels, .* takes 1"),
+        ((4, 5), r"a\.nii' of shape \(4, 5\) is no 3D image"),
+        ((4, 5, 6, 1, 1), r"a\.nii' of shape \(4, 5, 6, 1, 1\) is no 3D image"),
+    ],
 )
 def test_wrong_channels_or_rank(tmp_path, shape, message):
     save_nifti(tmp_path / "a.nii", np.zeros(shape, np.float32))
@@ -106,20 +110,67 @@ def test_files_that_are_no_nifti_are_named(tmp_path, content):
         check(tmp_path)
 
 
-@pytest.mark.parametrize("fault", ["shape", "shift", "nan"])
-def test_labels_off_their_images_grid(tmp_path, fault):
-    affine, label = np.eye(4), VOLUME.astype(np.uint8)
-    if fault == "shape":
-        label = label[:, :, :5]
-    else:
-        affine[0, 3] = {"shift": 40.0, "nan": np.nan}[fault]
-    save_nifti(tmp_path / "images" / "a.nii", VOLUME)
-    image = nib.Nifti1Image(label, np.eye(4))
-    image.header.set_sform(affine, code=1)  # past nibabel's own check of an affine
-    (tmp_path / "labels").mkdir()
-    nib.save(image if fault == "shape" else nib.Nifti1Image(label, None, image.header), tmp_path / "labels" / "a.nii")
-    with pytest.raises(ValueError, match=r"label '.*a\.nii' (has shape|lies elsewhere)"):
-        check(tmp_path, labelled=True)
+def test_a_file_cut_short_behind_a_good_header_is_named(make_dataset):
+    root = make_dataset()
+    path = root / "imagesTr" / "case_1.nii.gz"
+    path.write_bytes(path.read_bytes()[:20000])
+    with pytest.raises(ValueError, match=r"case_1\.nii\.gz' has damaged or missing voxels .*: replace the file"):
+        check(root)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_voxels_that_are_no_numbers_are_refused(tmp_path, value):
+    image = VOLUME.copy()
+    image[1, 2, 3] = value
+    save_nifti(tmp_path / "a.nii.gz", image)
+    with pytest.raises(ValueError, match=r"a\.nii\.gz' has voxels that are NaN or infinite"):
+        check(tmp_path)
+
+
+def test_colours_are_refused(tmp_path):
+    rgb = np.zeros((4, 5, 6), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))
+    save_nifti(tmp_path / "a.nii", rgb)
+    with pytest.raises(ValueError, match=r"a\.nii' has voxels of type .* not numbers"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize("column", [np.nan, 0.0])
+def test_an_affine_that_is_no_place_is_refused(tmp_path, column):
+    affine = np.eye(4)
+    affine[:3, 1] = column
+    image = nib.Nifti1Image(VOLUME, np.eye(4))
+    image.header.set_sform(affine, code=1)  # past nibabel's own check
+    nib.save(nib.Nifti1Image(VOLUME, None, image.header), tmp_path / "a.nii")
+    with pytest.raises(ValueError, match=r"a\.nii' has the affine .* which is no place: correct its header"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda label: label[:, :, :-1], r"case_2\.nii\.gz' has shape .* one channel on the image's grid"),
+        (lambda label: np.stack([label, label], -1), r"case_2\.nii\.gz' has shape .* one channel on the image's grid"),
+        (lambda label: label * 5, r"case_2\.nii\.gz' has the values \[5, 10\], but the classes are 0 to 2"),
+        (lambda label: label.astype(np.int16) - 1, r"values \[-1\]"),
+        (lambda label: label.astype(np.float32) / 2, r"values \[0.5\]"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(make_dataset, change, message):
+    root = make_dataset()
+    path = root / "labelsTr" / "case_2.nii.gz"
+    save_nifti(path, change(np.asarray(nib.load(path).dataobj)))
+    with pytest.raises(ValueError, match=message):
+        check(root, labelled=True)
+
+
+def test_a_label_elsewhere_is_named_with_the_distance(make_dataset):
+    root = make_dataset()
+    path = root / "labelsTr" / "case_2.nii.gz"
+    affine = np.eye(4)
+    affine[0, 3] = 40
+    save_nifti(path, np.asarray(nib.load(path).dataobj), affine)
+    with pytest.raises(ValueError, match=r"case_2\.nii\.gz' lies elsewhere .*\(affines differ by 40 mm\)"):
+        check(root, labelled=True)
 
 
 def test_tiny_drift_of_the_affine_passes(tmp_path):
@@ -142,7 +193,8 @@ def test_outputs_never_replace_inputs(tmp_path):
 
 
 def test_the_real_data_are_found_whole_and_fit(shared_data):
-    for name, count, channels, dims in (("Task04_Hippocampus", 172, 1, 3), ("HeadNeckCT", 54, 1, 3)):
+    sets = {"Task04_Hippocampus": (172, 3, 3), "HeadNeckCT": (54, 3, 6), "SunnybrookLV_2d": (526, 2, 2)}
+    for name, (count, spatial_dims, num_classes) in sets.items():
         cases = find_cases(shared_data / name, labelled=True)
         assert len(cases) == count
-        check_cases(cases, shared_data / name, channels, dims, labelled=True)
+        check_cases(cases, shared_data / name, 1, spatial_dims, num_classes)

@@ -190,12 +190,27 @@ def test_gradients_reach_every_parameter():
         ({"mode": "dot"}, ["mode='dot'", "additive", "multiplicative"]),
         ({"normalization": "relu"}, ["normalization='relu'", "sigmoid", "softmax"]),
         ({"num_gates": 0}, ["num_gates=0", "at least 1"]),
+        ({"act": None}, ["act=None", "'relu'"]),
+        ({"norm": "foo"}, ["norm='foo'", "'batch'"]),
     ],
 )
 def test_wrong_arguments_name_argument_value_and_cure(arguments, parts):
     with pytest.raises(ValueError) as error:
         AttentionGate(**{"spatial_dims": 2, "in_channels": 4, "gate_channels": 8} | arguments)
     assert all(part in str(error.value) for part in parts), error.value
+
+
+@pytest.mark.parametrize(
+    ("x", "g", "message"),
+    [
+        ((1, 3, 10, 10), (1, 8, 5, 5), r"x has shape \(1, 3, 10, 10\), but this 2D gate takes 4 channels there"),
+        ((1, 4, 10, 10), (1, 4, 5, 5), r"g has shape \(1, 4, 5, 5\), but this 2D gate takes 8 channels there"),
+        ((4, 10, 10), (8, 5, 5), r"x has shape \(4, 10, 10\)"),
+    ],
+)
+def test_tensors_of_other_ranks_or_channels_are_refused(x, g, message):
+    with pytest.raises(ValueError, match=message):
+        AttentionGate(2, 4, 8)(torch.randn(x), torch.randn(g))
 
 
 def test_a_gating_signal_of_another_grid_is_refused():

@@ -123,6 +123,15 @@ def test_kernels_may_differ_per_axis():
         ({"kernel_size": (3, 3, 3)}, ["kernel_size=(3, 3, 3)", "2 spatial axes"]),
         ({"up_kernel_size": 2}, ["up_kernel_size=2", "even", "3"]),
         ({"dropout": -0.1}, ["dropout=-0.1", "less than 1"]),
+        ({"spatial_dims": 2.0}, ["spatial_dims=2.0", "use 2"]),
+        ({"channels": 16}, ["channels=16", "list such as [16, 32, 64]"]),
+        ({"strides": 2}, ["strides=2", "list such as [2, 2]"]),
+        ({"kernel_size": 3.0}, ["kernel_size=3.0", "whole number"]),
+        ({"kernel_size": None}, ["kernel_size=None", "whole number"]),
+        ({"act": "foo"}, ["act='foo'", "'relu'"]),
+        ({"norm": "foo"}, ["norm='foo'", "'instance'"]),
+        ({"norm": ("group", {"num_groups": 5})}, ["cannot normalise 8 channels", "divide"]),
+        ({"adn_ordering": "XYZ"}, ["adn_ordering='XYZ'", "'NDA'"]),
         ({"norm": "layer"}, ["norm='layer'", "one fixed image size", "'instance'"]),
         ({"norm": ("LAYER", {"normalized_shape": 8})}, ["norm=('LAYER'", "'batch'"]),
         ({"num_res_units": -1}, ["num_res_units=-1", "at least 0"]),
@@ -157,8 +166,12 @@ def test_wrong_images_are_refused_with_the_cure(shape, parts, call):
     assert all(part in str(error.value) for part in parts), error.value
 
 
-def test_without_instance_norm_one_voxel_is_enough():
+def test_one_voxel_is_enough_where_the_norm_has_something_to_go_by():
     assert small(norm="batch").eval()(torch.randn(1, 1, 1, 1)).shape == (1, 3, 1, 1)
+    assert small(norm="batch").train()(torch.randn(2, 1, 4, 4)).shape == (2, 3, 4, 4)
+    assert small(norm=None, dropout=None)(torch.randn(1, 1, 4, 4)).shape == (1, 3, 4, 4)
+    with pytest.raises(ValueError, match=r"leaves 1 voxel\(s\) .* too few for norm='batch'"):
+        small(norm="batch").train()(torch.randn(1, 1, 4, 4))
 
 
 def test_gated_levels_choose_the_gates():

@@ -3,7 +3,7 @@
 from .attention_gate import AttentionGate
 from .convolution import DoubleConvolution, UpConvolution, level_convolutions
 from .decoder import GatedDecoderLevel
-from .head import SegmentationHead
+from .head import LogitsHead
 from .resize import FarEndPad, crop_to
 
 __all__ = [
@@ -11,7 +11,7 @@ __all__ = [
     "DoubleConvolution",
     "FarEndPad",
     "GatedDecoderLevel",
-    "SegmentationHead",
+    "LogitsHead",
     "UpConvolution",
     "crop_to",
     "level_convolutions",

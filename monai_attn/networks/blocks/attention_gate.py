@@ -1,13 +1,22 @@
 """The attention gate of Oktay et al. 2018, https://arxiv.org/abs/1804.03999."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from monai.networks.blocks import Convolution
 from monai.networks.layers import get_act_layer
 from torch import Tensor, nn
 
-from ..arguments import LayerName, check_choice, check_count, check_fraction, check_spatial_dims, per_axis
+from ..arguments import (
+    LayerName,
+    check_choice,
+    check_count,
+    check_fraction,
+    check_layers,
+    check_spatial_dims,
+    per_axis,
+)
 from .resize import FarEndPad, crop_to
 
 __all__ = ["AttentionGate"]
@@ -46,8 +55,8 @@ class AttentionGate(nn.Module):
         mode: "additive", ``psi(act(theta(x) + phi(g)))``, as above; or "multiplicative", ``psi(theta(x) * phi(g))``, a
             weighted dot product (Luong et al. 2015, https://arxiv.org/abs/1508.04025), which the paper compares.
         normalization: "sigmoid", each voxel by itself; or "softmax" over the image, scaled to a maximum of 1.
-        num_gates: gates that look at ``x`` side by side, each with its own theta, phi and psi (the multi-gate of Oktay's
-            code). The output transform joins what they pass; without one, the coefficients' mean weights ``x``.
+        num_gates: gates that look at ``x`` side by side, each with its own theta, phi and psi (the multi-gate of
+            Oktay's code). The output transform joins what they pass; without it, the coefficients' mean weights ``x``.
         output_transform: whether the 1x1 convolution and norm follow the multiplication.
         open_start: begin with coefficients of 0.95 and an output transform that is the identity (and so without norm),
             so that trained weights of the ungated network behave almost as before. Sigmoid and bias only.
@@ -87,7 +96,8 @@ class AttentionGate(nn.Module):
         check_count("in_channels", in_channels)
         check_count("gate_channels", gate_channels)
         check_count("num_gates", num_gates)
-        check_fraction("dropout", dropout)
+        dropout = check_fraction("dropout", dropout)
+        check_layers(act, norm, adn_ordering, spatial_dims, [in_channels])
         check_choice("interp_mode", interp_mode, ("linear", "nearest"))
         self.additive = check_choice("mode", mode, ("additive", "multiplicative")) == "additive"
         self.sigmoid = check_choice("normalization", normalization, ("sigmoid", "softmax")) == "sigmoid"
@@ -163,42 +173,51 @@ class AttentionGate(nn.Module):
             shape (B, num_gates, ...) with the spatial size of ``g``, values in [0, 1].
 
         Raises:
-            ValueError: when the grid of ``g`` is not that of ``x`` divided by the strides, rounded up.
+            ValueError: on another rank or number of channels, or when the grid of ``g`` is not that of ``x`` divided by
+                the strides, rounded up.
         """
-        theta, phi = self.theta(self.pad(x)), self.phi(g)
         if not torch.jit.is_scripting():
-            self._check_grids(x, g, theta)
-        q = self.psi(self.act(theta + phi)) if self.additive else self.psi(theta * phi)
+            self._check_tensors(x, g)
+        theta, phi = self.theta(self.pad(x)), self.phi(g)
+        q: Tensor = self.psi(self.act(theta + phi)) if self.additive else self.psi(theta * phi)
         if self.sigmoid:
-            return torch.sigmoid(q)
-        return torch.exp(q - q.flatten(2).amax(dim=2).reshape([q.shape[0], q.shape[1]] + [1] * (q.dim() - 2)))
+            return q.sigmoid()
+        largest = q.flatten(2).amax(dim=2).reshape([q.shape[0], q.shape[1]] + [1] * (q.dim() - 2))
+        return (q - largest).exp()
 
     def apply_coefficients(self, x: Tensor, coefficients: Tensor) -> Tensor:
         """Multiply ``x`` with coefficients from the coarse grid and apply the output transform."""
         if self.output is None:
             return x * crop_to(self.upsample(coefficients.mean(dim=1, keepdim=True)), x)
         fine = crop_to(self.upsample(coefficients), x)
-        gated = (
-            torch.cat([x * fine[:, k : k + 1] for k in range(self.num_gates)], dim=1)
-            if self.num_gates > 1
-            else x * fine
-        )
-        return self.output(gated)
+        passed = [x * fine[:, k : k + 1] for k in range(self.num_gates)]
+        transformed: Tensor = self.output(torch.cat(passed, dim=1) if self.num_gates > 1 else passed[0])
+        return transformed
 
     @torch.jit.unused
-    def _check_grids(self, x: Tensor, g: Tensor, theta: Tensor) -> None:
-        if theta.shape[2:] != g.shape[2:]:
+    def _check_tensors(self, x: Tensor, g: Tensor) -> None:
+        for name, tensor, channels in (("x", x, self.theta.in_channels), ("g", g, self.phi.in_channels)):
+            if tensor.dim() != len(self.strides) + 2 or tensor.shape[1] != channels:
+                raise ValueError(
+                    f"{name} has shape {tuple(tensor.shape)}, but this {len(self.strides)}D gate takes {channels} "
+                    f"channels there: pass (B, {channels}, spatial size), or build it for the shape you have"
+                )
+        if torch.compiler.is_exporting():
+            return  # a check of sizes would become a bound on the exported sizes
+        grid = tuple(-(-n // stride) for n, stride in zip(x.shape[2:], self.strides, strict=True))
+        if tuple(g.shape[2:]) != grid:
             raise ValueError(
                 f"g has spatial size {tuple(g.shape[2:])}, but x of {tuple(x.shape[2:])} with strides {self.strides} "
-                f"needs {tuple(theta.shape[2:])}: pass the features of the next coarser level at their own resolution"
+                f"needs {grid}: pass the features of the next coarser level at their own resolution"
             )
 
     @torch.no_grad()
     def _open(self, in_channels: int) -> None:
-        nn.init.normal_(self.psi.conv.weight, std=1e-3)  # not 0, which would keep gradients from theta and phi
-        nn.init.constant_(self.psi.conv.bias, float(torch.logit(torch.tensor(OPEN))))
+        psi: Any = self.psi.conv
+        nn.init.normal_(psi.weight, std=1e-3)  # not 0, which would keep gradients from theta and phi
+        nn.init.constant_(psi.bias, float(torch.logit(torch.tensor(OPEN))))
         if self.output is not None:
-            nn.init.zeros_(self.output.conv.bias)
-            weight = self.output.conv.weight
+            output: Any = self.output.conv
+            nn.init.zeros_(output.bias)
             identity = torch.eye(in_channels).repeat(1, self.num_gates) / self.num_gates
-            weight.copy_(identity.reshape(weight.shape))
+            output.weight.copy_(identity.reshape(output.weight.shape))

@@ -50,7 +50,7 @@ def level_convolutions(
     num_res_units: int,
     **options: Any,
 ) -> nn.Module:
-    """The convolutions of one level: MONAI's residual unit of ``num_res_units`` convolutions, or two plain ones for 0."""
+    """A residual unit of ``num_res_units`` convolutions (MONAI's), or :class:`DoubleConvolution` for 0."""
     arguments = (spatial_dims, in_channels, out_channels, strides, kernel_size)
     if num_res_units == 0:
         return DoubleConvolution(*arguments, **options)
@@ -89,8 +89,8 @@ class UpConvolution(nn.Module):
         check_choice("upsample", mode, UPSAMPLE_MODES)
         if mode == "pixelshuffle" and len(set(strides)) > 1:
             raise ValueError(
-                f"upsample='pixelshuffle' with strides={tuple(strides)}: MONAI's pixel shuffle takes the first stride for "
-                "every axis; use 'deconv' or 'nontrainable' with strides that differ between axes"
+                f"upsample='pixelshuffle' with strides={tuple(strides)}: MONAI's pixel shuffle takes the first stride "
+                "for every axis; use 'deconv' or 'nontrainable' with strides that differ between axes"
             )
         arguments = (spatial_dims, in_channels, out_channels)
         if mode == "deconv":

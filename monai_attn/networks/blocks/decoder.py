@@ -59,7 +59,7 @@ class GatedDecoderLevel(nn.Module):
             g: features of the next coarser level, shape (B, gate_channels, ceil(H / stride), ...).
 
         Returns:
-            features of this level, shape of ``x``, and the gate's coefficients on the grid of ``g``, if there is a gate.
+            features of this level, shape of ``x``, and the gate's coefficients on the grid of ``g``, where it has one.
         """
         coefficients: Tensor | None = None
         if self.gate is not None:

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from .convolution import UpConvolution
 
-__all__ = ["SegmentationHead"]
+__all__ = ["LogitsHead"]
 
 
-class SegmentationHead(nn.Module):
+class LogitsHead(nn.Module):
     """1x1 convolution to the classes; from a coarser grid than the image's, first up to it with few features.
 
     Args:

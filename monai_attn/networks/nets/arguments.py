@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..arguments import LayerName, check_count, layer_name, per_axis
+from ..arguments import LayerName, check_count, check_list, layer_name, per_axis
 from ..blocks import AttentionGate
 
 __all__ = ["check_channels", "check_gate", "check_gated_levels", "check_image", "check_strides"]
@@ -27,6 +27,7 @@ SET_BY_NETWORK = {
 
 def check_channels(channels: Sequence[int]) -> tuple[int, ...]:
     """Return the features of two or more levels."""
+    channels = check_list("channels", channels, "[16, 32, 64]")
     if len(channels) < 2:
         raise ValueError(
             f"channels={channels!r} has {len(channels)} level(s): a gate needs a coarser one, give two or more"
@@ -38,6 +39,7 @@ def check_strides(
     strides: Sequence[Sequence[int] | int], levels: int, spatial_dims: int
 ) -> tuple[tuple[int, ...], ...]:
     """Return one stride per axis for each step between ``levels``."""
+    strides = check_list("strides", strides, str([2] * (levels - 1)))
     if len(strides) != levels - 1:
         cure = "remove" if len(strides) > levels - 1 else "add"
         raise ValueError(
@@ -49,7 +51,7 @@ def check_strides(
 
 def check_gated_levels(gated_levels: Sequence[int] | None, skips: int) -> tuple[int, ...]:
     """Return the gated levels in order, all of them for ``None``."""
-    levels = range(skips) if gated_levels is None else gated_levels
+    levels = list(range(skips)) if gated_levels is None else check_list("gated_levels", gated_levels, "[1, 2]")
     if any(level not in range(skips) for level in levels) or len(set(levels)) != len(levels):
         raise ValueError(
             f"gated_levels={gated_levels!r} must be different numbers from 0 (finest) to {skips - 1}, "
@@ -73,6 +75,7 @@ def check_image(
     in_channels: int,
     strides: Sequence[Sequence[int]],
     norm: LayerName | None,
+    training: bool,
 ) -> None:
     """Raise ``ValueError`` if a network with these arguments cannot take the image."""
     if torch.compiler.is_exporting():
@@ -91,10 +94,12 @@ def check_image(
         for stride in strides:
             size = -(-size // stride[axis])
         grid *= size
-    # Instance norm has nothing to normalise by on a grid of one voxel, and torch refuses it there.
-    needed = 2 if layer_name(norm).startswith("instance") else 1
-    if grid < needed:
+    # A norm has nothing to normalise by where it sees a single value, and torch refuses that, too.
+    name = layer_name(norm)
+    values = grid * shape[0] if name.endswith("batch") and training else grid
+    alone = values < 2 and (name.startswith("instance") or (name.endswith("batch") and training))
+    if grid < 1 or alone:
         raise ValueError(
-            f"image of shape {shape} leaves {grid} voxel(s) after the strides {tuple(strides)}, and norm={norm!r} needs "
-            f"{needed}: pad the image (monai.transforms.SpatialPad) or use fewer levels"
+            f"image of shape {shape} leaves {grid} voxel(s) after the strides {tuple(strides)}, "
+            f"too few for norm={norm!r}: pad the image (monai.transforms.SpatialPad) or use fewer levels"
         )

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from monai.networks.blocks import Convolution
 from torch import Tensor, nn
 
-from ..arguments import LayerName, check_count, check_fraction, check_norm, check_spatial_dims, per_axis
-from ..blocks import GatedDecoderLevel, SegmentationHead, crop_to, level_convolutions
+from ..arguments import LayerName, check_count, check_fraction, check_layers, check_spatial_dims, per_axis
+from ..blocks import GatedDecoderLevel, LogitsHead, crop_to, level_convolutions
 from .arguments import check_channels, check_gate, check_gated_levels, check_image, check_strides
 
 __all__ = ["AttentionGatedUNet", "LightAttentionGatedUNet"]
@@ -90,10 +90,18 @@ class AttentionGatedUNet(nn.Module):
         self.channels = check_channels(channels)
         self.strides = check_strides(strides, len(self.channels), spatial_dims)
         self.stem_strides = per_axis("stem_strides", stem_strides, spatial_dims)
+        check_count("head_channels", head_channels)
         self.gated_levels = check_gated_levels(gated_levels, len(self.strides))
         self.scales = _scales(self.stem_strides, self.strides, self.gated_levels)
         self.deep_supervision = deep_supervision
-        self.norm = check_norm(norm)
+        self.norm = norm
+        check_layers(
+            act,
+            norm,
+            adn_ordering,
+            spatial_dims,
+            (*self.channels, *([head_channels] if max(self.stem_strides) > 1 else [])),
+        )
         units = check_count("num_res_units", num_res_units, least=0)
         kernel = per_axis("kernel_size", kernel_size, spatial_dims, odd=True)
         up_kernel = per_axis("up_kernel_size", up_kernel_size, spatial_dims, odd=True)
@@ -127,12 +135,12 @@ class AttentionGatedUNet(nn.Module):
             )
             for level in reversed(range(len(self.strides)))
         )
-        self.head = SegmentationHead(
+        self.head = LogitsHead(
             spatial_dims,
             self.channels[0],
             out_channels,
             strides=self.stem_strides,
-            channels=check_count("head_channels", head_channels),
+            channels=head_channels,
             kernel_size=kernel,
             up_kernel_size=up_kernel,
             upsample=upsample,
@@ -194,7 +202,9 @@ class AttentionGatedUNet(nn.Module):
     def _encode(self, x: Tensor) -> list[Tensor]:
         """Features of every level, finest first."""
         if not torch.jit.is_scripting():
-            check_image(x, self.spatial_dims, self.in_channels, (self.stem_strides, *self.strides), self.norm)
+            check_image(
+                x, self.spatial_dims, self.in_channels, (self.stem_strides, *self.strides), self.norm, self.training
+            )
         features: list[Tensor] = []
         for level in self.encoder:
             x = level(x)
@@ -223,9 +233,26 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
     """
 
     def __init__(
-        self, *args: Any, num_res_units: int = 2, stem_strides: Sequence[int] | int = 2, **kwargs: Any
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        channels: Sequence[int],
+        strides: Sequence[Sequence[int] | int],
+        num_res_units: int = 2,
+        stem_strides: Sequence[int] | int = 2,
+        **options: Any,
     ) -> None:
-        super().__init__(*args, num_res_units=num_res_units, stem_strides=stem_strides, **kwargs)
+        super().__init__(
+            spatial_dims,
+            in_channels,
+            out_channels,
+            channels,
+            strides,
+            num_res_units=num_res_units,
+            stem_strides=stem_strides,
+            **options,
+        )
 
 
 def _scales(
