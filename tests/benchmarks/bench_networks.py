@@ -19,9 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from monai_attn import AttentionGatedUNet, LightAttentionGatedUNet
 
 
-def networks(dims: int, channels: list[int]) -> dict[str, nn.Module]:
-    """The networks to compare, at equal ``channels``, one image channel and three classes."""
-    arguments = {"spatial_dims": dims, "in_channels": 1, "out_channels": 3}
+def networks(dims: int, channels: list[int], classes: int = 3) -> dict[str, nn.Module]:
+    """The networks to compare, at equal ``channels``, for images of one channel."""
+    arguments = {"spatial_dims": dims, "in_channels": 1, "out_channels": classes}
     unet = {**arguments, "channels": channels, "strides": [2] * (len(channels) - 1)}
     bare = {"gate": {"output_transform": False}}
     features = [*channels, *[channels[-1]] * (5 - len(channels)), channels[0]]
