@@ -12,7 +12,7 @@ from ..arguments import LayerName, check_count, check_fraction, check_layers, ch
 from ..blocks import GatedDecoderLevel, LogitsHead, crop_to, level_convolutions
 from .arguments import check_channels, check_gate, check_gated_levels, check_image, check_strides
 
-__all__ = ["AttentionGatedUNet", "LightAttentionGatedUNet"]
+__all__ = ["AttentionGatedUNet"]
 
 
 class AttentionGatedUNet(nn.Module):
@@ -222,37 +222,6 @@ class AttentionGatedUNet(nn.Module):
             if level_coefficients is not None:
                 coefficients.insert(0, level_coefficients)
         return decoded, coefficients
-
-
-class LightAttentionGatedUNet(AttentionGatedUNet):
-    """An :class:`AttentionGatedUNet` whose U-Net works at half the image's resolution: much less to compute.
-
-    Full-resolution convolutions are nearly the whole cost of a U-Net. Here a strided residual stem takes the image to
-    half its resolution, gates and decoder work there and below, and a head of 8 features brings the result back. All
-    arguments are those of :class:`AttentionGatedUNet`, with other defaults.
-    """
-
-    def __init__(
-        self,
-        spatial_dims: int,
-        in_channels: int,
-        out_channels: int,
-        channels: Sequence[int],
-        strides: Sequence[Sequence[int] | int],
-        num_res_units: int = 2,
-        stem_strides: Sequence[int] | int = 2,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            spatial_dims,
-            in_channels,
-            out_channels,
-            channels,
-            strides,
-            num_res_units=num_res_units,
-            stem_strides=stem_strides,
-            **options,
-        )
 
 
 def _scales(

@@ -1,0 +1,39 @@
+"""An attention-gated U-Net that is cheap to train without a GPU."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .attention_gated_unet import AttentionGatedUNet
+
+__all__ = ["LightAttentionGatedUNet"]
+
+
+class LightAttentionGatedUNet(AttentionGatedUNet):
+    """An :class:`AttentionGatedUNet` whose U-Net works at half the image's resolution: much less to compute.
+
+    Full-resolution convolutions are nearly the whole cost of a U-Net. Here a strided residual stem takes the image to
+    half its resolution, gates and decoder work there and below, and a head of 8 features brings the result back. All
+    arguments are those of :class:`AttentionGatedUNet`, with other defaults.
+    """
+
+    def __init__(
+        self,
+        spatial_dims: int,
+        in_channels: int,
+        out_channels: int,
+        channels: Sequence[int],
+        strides: Sequence[Sequence[int] | int],
+        num_res_units: int = 2,
+        stem_strides: Sequence[int] | int = 2,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            spatial_dims,
+            in_channels,
+            out_channels,
+            channels,
+            strides,
+            num_res_units=num_res_units,
+            stem_strides=stem_strides,
+            **options,
+        )
