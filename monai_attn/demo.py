@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from monai.bundle import ConfigWorkflow
 
-from .bundle import bundle_dir, check_device
+from .bundle import bundle_dir, check_device, check_output_dir
 from .visualize.attention import AttentionPanel, attention_figure
 
 __all__ = ["demo"]
@@ -18,7 +18,7 @@ __all__ = ["demo"]
 BUNDLE = "hippocampus_mri_attn_segmentation"
 NOTICE = "demonstration on an averaged brain (ICBM152 2009a), not a diagnosis"
 CENTRES_MM = {"left": (-28.0, -22.0, -14.0), "right": (28.0, -22.0, -14.0)}
-FILES = {f"{side}_hippocampus.nii.gz" for side in CENTRES_MM}
+MARKER = ".monai-attn-demo"  # a folder with this file is the demo's to write to
 CROP_VOXELS = (40, 56, 40)  # at 1 mm, about what the training images show
 
 
@@ -39,13 +39,12 @@ def demo(output_dir: str | PathLike[str] = "monai-attn-demo", device: str | None
     template = _template()
     if find_spec("matplotlib") is None:
         raise ModuleNotFoundError("matplotlib is not installed: pip install 'monai-attn[demo]'")
-    root = Path(output_dir)
+    root = check_output_dir(output_dir)
     images, labels = root / "images", root / "labels"
-    for folder in (images, labels):
-        foreign = [path for path in folder.glob("*") if path.name not in FILES]
-        if foreign:
-            raise ValueError(f"output_dir='{root}' holds '{foreign[0]}', which is not the demo's: use a new folder")
+    if root.is_dir() and any(root.iterdir()) and not (root / MARKER).is_file():
+        raise ValueError(f"output_dir='{root}' holds files that are not the demo's: use a new folder")
     images.mkdir(parents=True, exist_ok=True)
+    (root / MARKER).touch()
     for side, crop in _crops(nib.Nifti1Image.from_filename(template)):
         nib.save(crop, images / f"{side}_hippocampus.nii.gz")
     workflow = _run_bundle(images, labels, device)

@@ -38,16 +38,25 @@ def test_demo_segments_a_real_brain_and_shows_it(command, tmp_path):
         shown = [float(word) for word in row.split() if word[0].isdigit()]
         assert shown == pytest.approx([np.count_nonzero(values == k) / 1000 for k in (1, 2)], abs=0.005)
     assert "not a diagnosis" in done.stdout
+    again = command("monai_attn", "demo", "--output_dir", str(tmp_path / "out"), "--device", "cpu")
+    assert again.returncode == 0, again.stderr  # into its own folder it may write
     picture = tmp_path / "out" / "hippocampus.png"
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-def test_demo_leaves_other_peoples_files_alone(capsys, tmp_path):
-    (tmp_path / "labels").mkdir()
-    (tmp_path / "labels" / "mine.nii.gz").touch()
+@pytest.mark.parametrize("name", ["hippocampus.png", "labels/left_hippocampus.nii.gz", "notes.txt"])
+def test_demo_leaves_other_peoples_files_alone(capsys, tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
     assert cli.main(["demo", "--output_dir", str(tmp_path)]) == 1
-    assert "mine.nii.gz', which is not the demo's: use a new folder" in capsys.readouterr().err
-    assert not (tmp_path / "images").exists()
+    assert "holds files that are not the demo's: use a new folder" in capsys.readouterr().err
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_an_unusable_output_folder_is_one_line_with_the_cure(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    assert cli.main(["demo", "--output_dir", str(tmp_path / "file")]) == 1
+    assert "cannot be a folder" in capsys.readouterr().err
 
 
 def test_a_device_that_is_not_there_is_one_line(capsys, tmp_path):

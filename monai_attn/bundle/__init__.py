@@ -2,6 +2,6 @@
 
 from .errors import one_line_errors
 from .locate import bundle_dir
-from .preflight import check_device, preflight
+from .preflight import check_device, check_output_dir, preflight
 
-__all__ = ["bundle_dir", "check_device", "one_line_errors", "preflight"]
+__all__ = ["bundle_dir", "check_device", "check_output_dir", "one_line_errors", "preflight"]

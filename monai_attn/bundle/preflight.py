@@ -8,7 +8,7 @@ import torch
 
 from ..data import check_cases
 
-__all__ = ["check_device", "preflight"]
+__all__ = ["check_device", "check_output_dir", "preflight"]
 
 
 def preflight(
@@ -49,25 +49,27 @@ def preflight(
         )
     check_device(device)
     if output_dir is not None:
-        _check_output(Path(str(output_dir)), cases)
+        target = check_output_dir(output_dir)
+        if any(Path(case["image"]).resolve().parent == target for case in cases):
+            raise ValueError(f"output_dir='{output_dir}' holds the images, which results would replace: use another")
     check_cases(cases, dataset_dir, in_channels, spatial_dims, num_classes)
 
 
 def check_device(device: str | torch.device) -> None:
     """Raise ``ValueError`` if torch cannot compute on ``device`` here."""
     try:
-        torch.empty(1, device=device)
+        torch.ones(1, device=device).cpu()  # there and back, which a device like 'meta' does not survive
     except Exception as error:  # torch has another type for each back end
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise ValueError(f"device='{device}' cannot be used ({reason}): pass --device cpu, or leave it out") from error
 
 
-def _check_output(output_dir: Path, cases: list[dict[str, str]]) -> None:
-    target = output_dir.resolve()
+def check_output_dir(output_dir: str | PathLike[str]) -> Path:
+    """Return the folder's full path, raise ``ValueError`` if it cannot be made or written; nothing is made yet."""
+    target = Path(str(output_dir)).resolve()
     existing = next(path for path in (target, *target.parents) if path.exists())
     if not existing.is_dir():
         raise ValueError(f"output_dir='{output_dir}' cannot be a folder, '{existing}' is a file: use another")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise ValueError(f"output_dir='{output_dir}' cannot be written, '{existing}' is read-only: use another folder")
-    if any(Path(case["image"]).resolve().parent == target for case in cases):
-        raise ValueError(f"output_dir='{output_dir}' holds the images, which the results would replace: use another")
+    return target

@@ -85,9 +85,8 @@ def _voxels(image: SpatialImage, path: str) -> NDArray[Any]:
 
 
 def _check_grid(image: SpatialImage, path: str, in_channels: int, spatial_dims: int) -> None:
-    shape, kind = tuple(image.shape), image.get_data_dtype()
-    if kind.kind not in "iuf":
-        raise ValueError(f"image '{path}' has voxels of type {kind}, not numbers: convert it to one grey value a voxel")
+    shape = tuple(image.shape)
+    _check_type(image, path)
     if not spatial_dims <= len(shape) <= spatial_dims + 1 or min(shape) < 1:
         raise ValueError(
             f"image '{path}' of shape {shape} is no {spatial_dims}D image, alone or with one axis of channels behind: "
@@ -104,10 +103,17 @@ def _check_grid(image: SpatialImage, path: str, in_channels: int, spatial_dims: 
         raise ValueError(f"image '{path}' has the affine {affine[:3].tolist()}, which is no place: correct its header")
 
 
+def _check_type(image: SpatialImage, path: str) -> None:
+    kind = image.get_data_dtype()
+    if kind.kind not in "iuf":
+        raise ValueError(f"'{path}' has voxels of type {kind}, not numbers: convert it to one number a voxel")
+
+
 def _check_label(
     label: SpatialImage, path: str, image: SpatialImage, image_path: str, num_classes: int, spatial_dims: int
 ) -> None:
     shape = tuple(label.shape)
+    _check_type(label, path)
     if shape[:spatial_dims] != tuple(image.shape)[:spatial_dims] or np.prod(shape[spatial_dims:], dtype=int) != 1:
         raise ValueError(
             f"label '{path}' has shape {shape}, but its image '{image_path}' {tuple(image.shape)}: "

@@ -56,10 +56,11 @@ class InputGridWriter(NibabelWriter):
     def write(self, filename: str | PathLike[str], *_: Any, **__: Any) -> None:
         """Write the label map to ``filename``."""
         source: Any = nib.load(self.source)
-        header: Any = nib.Nifti1Header.from_header(source.header)  # type: ignore[no-untyped-call]
+        kind: Any = nib.Nifti2Image if isinstance(source, nib.Nifti2Image) else nib.Nifti1Image
+        header: Any = kind.header_class.from_header(source.header)
         header.set_data_dtype(self.output_dtype)
         header.extensions.clear()
         header["cal_min"] = header["cal_max"] = 0
         header["descrip"] = header["aux_file"] = header["intent_name"] = b""
         labels = np.asarray(self.data_obj).astype(self.output_dtype).reshape(source.shape)
-        nib.save(nib.Nifti1Image(labels, None, header), filename)  # type: ignore[no-untyped-call]
+        nib.save(kind(labels, None, header), filename)

@@ -16,7 +16,13 @@ __all__ = ["LoadedWeights", "load_weights"]
 
 logger = logging.getLogger(__name__)
 
-NESTS = ("model", "state_dict", "network", "net")  # where training programs keep a network in their checkpoints
+NESTS = (
+    "model",
+    "state_dict",
+    "model_state_dict",
+    "network",
+    "net",
+)  # where training programs keep a network in their checkpoints
 WRAPPERS = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before each name
 HEADS = ("head.conv.", "side_heads.")  # what depends on the number of classes
 STEM = "encoder.0."  # what depends on the number of image channels
@@ -45,9 +51,11 @@ def load_weights(
         path: what ``torch.save`` wrote, a state dict or a checkpoint that has one under ``model``, ``state_dict``,
             ``network`` or ``net``; or a ``.safetensors`` file.
         strict: whether every tensor must fit; otherwise those are copied that do.
-        skip_head: leave out what depends on the number of classes, for a network with others.
-        adapt_input: for a network with another number of image channels, "average" gives each channel the mean of the
-            trained ones, "repeat" (for more channels) deals them out in turn; either way scaled so that the sum stays.
+        skip_head: leave out what depends on the number of classes, for an :class:`AttentionGatedUNet` with others.
+        adapt_input: for an :class:`AttentionGatedUNet` with another number of image channels, "average" gives each
+            channel the mean of the trained ones, "repeat" (for more channels) deals them out in turn; either way scaled
+            so that the sum stays. With residual units neither number may be ``channels[0]``, because MONAI's unit has
+            other tensors then.
 
     Returns:
         what was copied, what was not and why.
@@ -58,7 +66,9 @@ def load_weights(
     """
     if adapt_input is not None:
         check_choice("adapt_input", adapt_input, ("average", "repeat"))
-    wanted, found = network.state_dict(), _read(path)
+    names = {_unwrapped(name): name for name in network.state_dict()}
+    wanted = {name: network.state_dict()[own] for name, own in names.items()}
+    found = _read(path)
     report, fitting = LoadedWeights(), {}
     for name, tensor in found.items():
         if skip_head and name.startswith(HEADS):
@@ -71,8 +81,8 @@ def load_weights(
             fitting[name] = fitted
     report.copied = list(fitting)
     report.missing = [name for name in wanted if name not in found]
-    _check(report, path, strict, skip_head)
-    network.load_state_dict(fitting, strict=False)
+    _check(report, path, strict, skip_head, any(tensor.dim() > 1 for tensor in fitting.values()))
+    network.load_state_dict({names[name]: tensor for name, tensor in fitting.items()}, strict=False)
     logger.info("copied %d of %d tensors from '%s'", len(fitting), len(found), path)
     for name, reason in report.skipped.items():
         logger.info("skipped: %s %s", name, reason)
@@ -92,12 +102,20 @@ def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
     except Exception as error:  # zip, pickle, torch and safetensors each raise their own on a damaged or unsafe file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"weights '{path}' cannot be read ({reason}): use a file that torch.save wrote") from error
-    for nest in NESTS:
-        if isinstance(state, Mapping) and isinstance(state.get(nest), Mapping):
-            state = state[nest]
+    while isinstance(state, Mapping) and (nests := [n for n in NESTS if isinstance(state.get(n), Mapping)]):
+        state = state[nests[0]]
     if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"weights '{path}' hold a {type(state).__name__}, no state dict: save network.state_dict()")
-    return {_unwrapped(name): value for name, value in state.items() if isinstance(value, Tensor)}
+        raise ValueError(
+            f"weights '{path}' hold a {type(state).__name__} and no state dict, alone or under {', '.join(NESTS)}: "
+            "save network.state_dict()"
+        )
+    found = {_unwrapped(name): value for name, value in state.items() if isinstance(value, Tensor)}
+    broken = [name for name, tensor in found.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise ValueError(
+            f"weights '{path}' have NaN or infinite values ({broken[0]}): train again, or use another file"
+        )
+    return found
 
 
 def _read_torch(path: str | PathLike[str]) -> Any:
@@ -113,8 +131,8 @@ def _read_safetensors(path: str | PathLike[str]) -> dict[str, Tensor]:
 
 
 def _unwrapped(name: str) -> str:
-    for wrapper in WRAPPERS:
-        name = name.removeprefix(wrapper)
+    while name.startswith(WRAPPERS):
+        name = name.partition(".")[2]
     return name
 
 
@@ -135,7 +153,7 @@ def _fit(name: str, tensor: Tensor, wanted: Tensor, adapt_input: str | None) -> 
     return torch.stack([tensor[:, channel] / dealt.count(channel) for channel in dealt], dim=1)
 
 
-def _check(report: LoadedWeights, path: str | PathLike[str], strict: bool, skip_head: bool) -> None:
+def _check(report: LoadedWeights, path: str | PathLike[str], strict: bool, skip_head: bool, any_kernel: bool) -> None:
     wrong = [f"{name} {why}" for name, why in report.skipped.items() if not (skip_head and name.startswith(HEADS))]
     wrong += [f"{name} is missing" for name in report.missing if not (skip_head and name.startswith(HEADS))]
     if strict and wrong:
@@ -143,7 +161,7 @@ def _check(report: LoadedWeights, path: str | PathLike[str], strict: bool, skip_
             f"weights '{path}' belong to another architecture ({wrong[0]}, {len(wrong)} difference(s) in all): "
             "pass --ckpt_path <weights of this network>, or set network_def to the network they were trained with"
         )
-    if not report.copied:
+    if not any_kernel:  # biases and norms alone fit many a network
         raise ValueError(
             f"weights '{path}' have nothing that fits this network ({', '.join(wrong[:2])}): pass weights of its kind"
         )

@@ -109,6 +109,15 @@ def test_labels_have_their_images_shape_axes_of_one_included(bundle, shape, tmp_
     assert labels.header.get_zooms() == image.header.get_zooms()
 
 
+def test_nifti2_stays_nifti2(bundle, tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    image = np.random.default_rng(0).normal(0, 1, (20, 21, 22)).astype(np.float32)
+    nib.save(nib.Nifti2Image(image, np.eye(4)), tmp_path / "in" / "a.nii")
+    run_config(bundle, "inference", dataset_dir=str(tmp_path / "in"), output_dir=str(tmp_path / "out"))
+    assert isinstance(nib.load(tmp_path / "out" / "a.nii"), nib.Nifti2Image)
+    assert "sizeof_hdr" not in "".join(capfd.readouterr())
+
+
 def test_a_number_as_name_of_a_folder(bundle, make_dataset, tmp_path, monkeypatch):
     make_dataset(count=1, name="2024")
     monkeypatch.chdir(tmp_path)

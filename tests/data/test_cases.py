@@ -132,6 +132,10 @@ def test_colours_are_refused(tmp_path):
     save_nifti(tmp_path / "a.nii", rgb)
     with pytest.raises(ValueError, match=r"a\.nii' has voxels of type .* not numbers"):
         check(tmp_path)
+    save_nifti(tmp_path / "images" / "b.nii", VOLUME)
+    save_nifti(tmp_path / "labels" / "b.nii", rgb)
+    with pytest.raises(ValueError, match=r"labels/b\.nii' has voxels of type .* not numbers"):
+        check(tmp_path, labelled=True)
 
 
 @pytest.mark.parametrize("column", [np.nan, 0.0])

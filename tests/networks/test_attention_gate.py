@@ -161,6 +161,12 @@ def test_coefficients_sit_over_the_voxels_they_come_from():
     assert out.nonzero()[:, 2:].tolist() == [[2, 4], [3, 4]]
 
 
+@pytest.mark.parametrize("gate_channels", [6, 4])
+def test_shapes_of_monais_own_cases_of_the_attention_block(gate_channels):
+    gate = AttentionGate(3, 6, gate_channels, inter_channels=2, strides=1)
+    assert gate(torch.randn(1, 6, 30, 30, 30), torch.randn(1, gate_channels, 30, 30, 30)).shape == (1, 6, 30, 30, 30)
+
+
 def test_psi_has_one_channel_and_no_norm():
     gate = AttentionGate(2, 8, 16)
     assert gate.psi.conv.out_channels == 1
@@ -190,6 +196,9 @@ def test_gradients_reach_every_parameter():
         ({"mode": "dot"}, ["mode='dot'", "additive", "multiplicative"]),
         ({"normalization": "relu"}, ["normalization='relu'", "sigmoid", "softmax"]),
         ({"num_gates": 0}, ["num_gates=0", "at least 1"]),
+        ({"bias": "false"}, ["bias='false'", "True or False"]),
+        ({"output_transform": "no"}, ["output_transform='no'", "True or False"]),
+        ({"open_start": 1}, ["open_start=1", "True or False"]),
         ({"act": None}, ["act=None", "'relu'"]),
         ({"norm": "foo"}, ["norm='foo'", "'batch'"]),
     ],
@@ -206,6 +215,7 @@ def test_wrong_arguments_name_argument_value_and_cure(arguments, parts):
         ((1, 3, 10, 10), (1, 8, 5, 5), r"x has shape \(1, 3, 10, 10\), but this 2D gate takes 4 channels there"),
         ((1, 4, 10, 10), (1, 4, 5, 5), r"g has shape \(1, 4, 5, 5\), but this 2D gate takes 8 channels there"),
         ((4, 10, 10), (8, 5, 5), r"x has shape \(4, 10, 10\)"),
+        ((2, 4, 10, 10), (1, 8, 5, 5), r"are not of one batch"),
     ],
 )
 def test_tensors_of_other_ranks_or_channels_are_refused(x, g, message):

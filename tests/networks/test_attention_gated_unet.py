@@ -35,12 +35,32 @@ def test_every_size_comes_back(size, strides):
     assert all(m.min() >= 0 and m.max() <= 1 for m in maps)
 
 
+@pytest.mark.parametrize("strides", [(1, 2), (2, 2)])
 @pytest.mark.parametrize("spatial_dims", [2, 3])
-def test_shapes_of_monais_own_attention_unet(spatial_dims):
-    arguments = {"in_channels": 1, "out_channels": 2, "channels": (3, 4, 5), "strides": (2, 2)}
-    image = torch.randn(2, 1, *(20,) * spatial_dims)
-    ours = AttentionGatedUNet(spatial_dims, **arguments)(image)
-    assert ours.shape == AttentionUnet(spatial_dims, **arguments)(image).shape == (2, 2, *(20,) * spatial_dims)
+def test_shapes_of_monais_own_cases_of_attention_unet(spatial_dims, strides):
+    arguments = {"in_channels": 1, "out_channels": 2, "channels": (3, 4, 5), "strides": strides}
+    image = torch.randn(1, 1, *(92,) * spatial_dims)
+    with torch.no_grad():
+        ours = AttentionGatedUNet(spatial_dims, **arguments).eval()(image)
+        theirs = AttentionUnet(spatial_dims, **arguments).eval()(image)
+    assert ours.shape == theirs.shape == (1, 2, *(92,) * spatial_dims)
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_looking_at_coefficients_changes_nothing_in_training(norm):
+    network = small(norm=norm, dropout=0.2).train()
+    network.head.eval()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    random, image = torch.get_rng_state(), torch.randn(2, 1, 20, 20)
+    torch.set_rng_state(random)
+    maps = network.attention_coefficients(image)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert network.training
+    assert network.encoder.training
+    assert not network.head.training
+    again = network.eval().attention_coefficients(image)
+    assert all(torch.equal(a, b) for a, b in zip(maps, again, strict=True))
 
 
 def test_coefficients_leave_the_logits_alone_and_weight_the_skips():

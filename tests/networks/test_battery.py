@@ -107,10 +107,6 @@ def test_torchscript(case):
     scripted = torch.jit.script(eager)
     assert_equal_to_eager(case, scripted, eager)
     image = torch.randn(1, 1, *case.sizes[1])
-    for found, expected in zip(
-        scripted.attention_coefficients(image), eager.attention_coefficients(image), strict=True
-    ):
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
     with io.BytesIO() as file:
         torch.jit.save(scripted, file)
         file.seek(0)

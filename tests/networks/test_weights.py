@@ -64,7 +64,7 @@ def test_missing_and_foreign_files(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.pt' do not exist: pass --ckpt_path"):
         load_weights(network(), tmp_path / "none.pt")
     torch.save([1, 2], tmp_path / "list.pt")
-    with pytest.raises(ValueError, match="hold a list, no state dict"):
+    with pytest.raises(ValueError, match="hold a list and no state dict"):
         load_weights(network(), tmp_path / "list.pt")
 
 
@@ -129,11 +129,37 @@ def test_repeat_cannot_take_channels_away(tmp_path):
         load_weights(network(), path, adapt_input="cut")
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
 def test_names_of_wrapped_networks_are_unwrapped(tmp_path, prefix):
     source, target = network(), network()
     torch.save({"state_dict": {prefix + k: v for k, v in source.state_dict().items()}}, tmp_path / "wrapped.pt")
     assert load_weights(target, tmp_path / "wrapped.pt").missing == []
+    wrapped = torch.nn.DataParallel(network())
+    assert len(load_weights(wrapped, tmp_path / "wrapped.pt").copied) == len(source.state_dict())
+    assert all(
+        torch.equal(a, b) for a, b in zip(wrapped.state_dict().values(), source.state_dict().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("nests", [("state_dict", "model"), ("model", "state_dict"), ("model_state_dict",), ("net",)])
+def test_weights_may_lie_deep_in_a_checkpoint(tmp_path, nests):
+    state = network().state_dict()
+    for nest in nests:
+        state = {nest: state, "epoch": 1}
+    torch.save(state, tmp_path / "deep.pt")
+    assert load_weights(network(), tmp_path / "deep.pt").missing == []
+
+
+def test_biases_alone_are_no_fit_and_nan_is_refused(tmp_path):
+    volume = AttentionGatedUNet(3, in_channels=1, out_channels=2, channels=(4, 8), strides=(2,)).state_dict()
+    torch.save(volume, tmp_path / "3d.pt")
+    with pytest.raises(ValueError, match="have nothing that fits this network"):
+        load_weights(network(), tmp_path / "3d.pt", strict=False)
+    state = network().state_dict()
+    state["encoder.0.0.conv.bias"][1] = torch.nan
+    torch.save(state, tmp_path / "nan.pt")
+    with pytest.raises(ValueError, match=r"have NaN or infinite values \(encoder\.0\.0\.conv\.bias\)"):
+        load_weights(network(), tmp_path / "nan.pt")
 
 
 def test_safetensors(tmp_path):

@@ -1,5 +1,6 @@
 """Every wrong argument and every wrong image is refused with its name, its value and the cure."""
 
+import numpy as np
 import pytest
 import torch
 from test_attention_gated_unet import small
@@ -39,6 +40,14 @@ from test_attention_gated_unet import small
         ({"gated_levels": [0, 0]}, ["gated_levels=[0, 0]", "different"]),
         ({"gate": {"modes": "additive"}}, ["gate={'modes'", "use ", "mode"]),
         ({"gate": {"norm": "batch"}}, ["'norm'", "use "]),
+        ({"gate": 5}, ["gate=5", "use names and values"]),
+        ({"gate": ["open_start"]}, ["gate=['open_start']", "use names and values"]),
+        ({"gate": {"open_start": "false"}}, ["open_start='false'", "True or False"]),
+        ({"bias": "false"}, ["bias='false'", "True or False"]),
+        ({"deep_supervision": "false"}, ["deep_supervision='false'", "True or False"]),
+        ({"norm": 5}, ["norm=5", "'instance'"]),
+        ({"adn_ordering": None}, ["adn_ordering=None", "'NDA'"]),
+        ({"upsample": "pixelshuffle", "up_kernel_size": 7}, ["up_kernel_size=(7, 7)", "leave up_kernel_size out"]),
         ({"stem_strides": 0}, ["stem_strides=0", "at least 1"]),
         ({"head_channels": 0}, ["head_channels=0", "at least 1"]),
     ],
@@ -55,6 +64,8 @@ def test_wrong_arguments_name_argument_value_and_cure(arguments, parts):
         ((1, 1, 32), ["(1, 1, 32)", "3 axes", "(B, C, H, W)"]),
         ((1, 2, 32, 32), ["(1, 2, 32, 32)", "2 channels", "in_channels=1"]),
         ((1, 1, 4, 4), ["(1, 1, 4, 4)", "leaves 1 voxel", "pad the image"]),
+        ((0, 1, 32, 32), ["(0, 1, 32, 32)", "is empty"]),
+        ((1, 1, 0, 32), ["(1, 1, 0, 32)", "is empty"]),
     ],
 )
 @pytest.mark.parametrize("call", ["forward", "attention_coefficients"])
@@ -62,3 +73,22 @@ def test_wrong_images_are_refused_with_the_cure(shape, parts, call):
     with pytest.raises(ValueError) as error:
         getattr(small(), call)(torch.randn(shape))
     assert all(part in str(error.value) for part in parts), error.value
+
+
+@pytest.mark.parametrize("image", [None, np.zeros((1, 1, 32, 32)), torch.zeros(1, 1, 32, 32, dtype=torch.int16)])
+def test_what_is_no_floating_point_tensor_is_refused(image):
+    with pytest.raises(ValueError, match=r"image is of type .*, but the network takes floating-point tensors"):
+        small()(image)
+
+
+def test_a_group_norm_with_a_single_value_is_refused():
+    network = small(norm=("group", {"num_groups": 8}), channels=(8, 16, 8))
+    with pytest.raises(ValueError, match=r"leaves 1 voxel\(s\) .* too few for norm=\('group'"):
+        network(torch.randn(1, 1, 4, 4))
+    assert network(torch.randn(2, 1, 4, 4)).shape == (2, 3, 4, 4)
+
+
+def test_numbers_and_lists_may_be_numpys():
+    network = small(channels=np.array([8, 16, 24]), strides=[np.array([2, 1]), np.int64(2)])
+    assert network.channels == (8, 16, 24)
+    assert network.strides == ((2, 1), (2, 2))

@@ -12,6 +12,7 @@ from ..arguments import (
     LayerName,
     check_choice,
     check_count,
+    check_flag,
     check_fraction,
     check_layers,
     check_spatial_dims,
@@ -96,6 +97,9 @@ class AttentionGate(nn.Module):
         check_count("in_channels", in_channels)
         check_count("gate_channels", gate_channels)
         check_count("num_gates", num_gates)
+        check_flag("bias", bias)
+        check_flag("output_transform", output_transform)
+        check_flag("open_start", open_start)
         dropout = check_fraction("dropout", dropout)
         check_layers(act, norm, adn_ordering, spatial_dims, [in_channels])
         check_choice("interp_mode", interp_mode, ("linear", "nearest"))
@@ -202,6 +206,10 @@ class AttentionGate(nn.Module):
                     f"{name} has shape {tuple(tensor.shape)}, but this {len(self.strides)}D gate takes {channels} "
                     f"channels there: pass (B, {channels}, spatial size), or build it for the shape you have"
                 )
+        if x.shape[0] != g.shape[0]:
+            raise ValueError(
+                f"x of shape {tuple(x.shape)} and g of shape {tuple(g.shape)} are not of one batch: pair them"
+            )
         if torch.compiler.is_exporting():
             return  # a check of sizes would become a bound on the exported sizes
         grid = tuple(-(-n // stride) for n, stride in zip(x.shape[2:], self.strides, strict=True))

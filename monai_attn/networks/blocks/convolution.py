@@ -72,7 +72,7 @@ class UpConvolution(nn.Module):
         options: ``act, norm, dropout, bias, adn_ordering`` of ``monai.networks.blocks.Convolution``.
 
     Raises:
-        ValueError: on an unknown mode, or strides that pixel shuffle cannot follow.
+        ValueError: on an unknown mode, or strides or a kernel that pixel shuffle cannot follow.
     """
 
     def __init__(
@@ -91,6 +91,11 @@ class UpConvolution(nn.Module):
             raise ValueError(
                 f"upsample='pixelshuffle' with strides={tuple(strides)}: MONAI's pixel shuffle takes the first stride "
                 "for every axis; use 'deconv' or 'nontrainable' with strides that differ between axes"
+            )
+        if mode == "pixelshuffle" and any(size != 3 for size in kernel_size):
+            raise ValueError(
+                f"upsample='pixelshuffle' with up_kernel_size={tuple(kernel_size)}: MONAI's pixel shuffle has one "
+                "of 3; leave up_kernel_size out, or use another way of upsampling"
             )
         arguments = (spatial_dims, in_channels, out_channels)
         if mode == "deconv":

@@ -60,27 +60,41 @@ def check_gated_levels(gated_levels: Sequence[int] | None, skips: int) -> tuple[
     return tuple(sorted(levels))
 
 
-def check_gate(gate: Mapping[str, Any] | None) -> dict[str, Any]:
+def check_gate(gate: Any) -> dict[str, Any]:
     """Return the arguments that a network leaves open in its gates."""
     known = set(inspect.signature(AttentionGate).parameters) - SET_BY_NETWORK
-    unknown = sorted(set(gate or {}) - known)
-    if unknown:
-        raise ValueError(f"gate={gate!r} has {', '.join(map(repr, unknown))}: use {', '.join(sorted(known))}")
-    return dict(gate or {})
+    if gate is None:
+        return {}
+    if not isinstance(gate, Mapping) or not set(gate) <= known:
+        unknown = ", ".join(map(repr, sorted(set(gate) - known))) if isinstance(gate, Mapping) else repr(gate)
+        raise ValueError(f"gate={gate!r} has {unknown}: use names and values of {', '.join(sorted(known))}")
+    return dict(gate)
 
 
 def check_image(
-    x: Tensor,
-    spatial_dims: int,
+    x: Any,
     in_channels: int,
     strides: Sequence[Sequence[int]],
     norm: LayerName | None,
+    coarsest: int,
     training: bool,
 ) -> None:
-    """Raise ``ValueError`` if a network with these arguments cannot take the image."""
+    """Raise ``ValueError`` if a network cannot take the image.
+
+    Args:
+        x: the image.
+        in_channels: channels that the network takes.
+        strides: all of them, the stem's first, one per axis each.
+        norm: the network's norm.
+        coarsest: features of the coarsest level.
+        training: whether norms see the batch.
+    """
     if torch.compiler.is_exporting():
         return  # a check would become a bound on the exported sizes
-    shape = tuple(x.shape)
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"image is of type {kind}, but the network takes floating-point tensors: convert it")
+    shape, spatial_dims = tuple(x.shape), len(strides[0])
     if len(shape) != spatial_dims + 2:
         axes = "(B, C, H, W)" if spatial_dims == 2 else "(B, C, H, W, D)"
         raise ValueError(f"image of shape {shape} has {len(shape)} axes, but this {spatial_dims}D network needs {axes}")
@@ -94,12 +108,22 @@ def check_image(
         for stride in strides:
             size = -(-size // stride[axis])
         grid *= size
-    # A norm has nothing to normalise by where it sees a single value, and torch refuses that, too.
-    name = layer_name(norm)
-    values = grid * shape[0] if name.endswith("batch") and training else grid
-    alone = values < 2 and (name.startswith("instance") or (name.endswith("batch") and training))
-    if grid < 1 or alone:
+    if shape[0] * grid < 1:
+        raise ValueError(f"image of shape {shape} is empty: pass at least one voxel of at least one image")
+    if _values_in_norm(norm, shape[0], coarsest, grid, training) < 2:
         raise ValueError(
             f"image of shape {shape} leaves {grid} voxel(s) after the strides {tuple(strides)}, "
             f"too few for norm={norm!r}: pad the image (monai.transforms.SpatialPad) or use fewer levels"
         )
+
+
+def _values_in_norm(norm: Any, batch: int, channels: int, grid: int, training: bool) -> int:
+    """From how many values a norm takes its statistics on the coarsest grid; torch refuses a single one."""
+    name = layer_name(norm)
+    if name.startswith("instance"):
+        return grid
+    if name.endswith("batch") and training:
+        return batch * grid
+    if name == "group":
+        return batch * grid * channels // int(norm[1]["num_groups"])
+    return 2

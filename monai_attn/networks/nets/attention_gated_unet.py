@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from monai.networks.blocks import Convolution
 from torch import Tensor, nn
 
-from ..arguments import LayerName, check_count, check_fraction, check_layers, check_spatial_dims, per_axis
+from ..arguments import LayerName, check_count, check_flag, check_fraction, check_layers, check_spatial_dims, per_axis
 from ..blocks import GatedDecoderLevel, LogitsHead, crop_to, level_convolutions
 from .arguments import check_channels, check_gate, check_gated_levels, check_image, check_strides
 
@@ -93,7 +93,8 @@ class AttentionGatedUNet(nn.Module):
         check_count("head_channels", head_channels)
         self.gated_levels = check_gated_levels(gated_levels, len(self.strides))
         self.scales = _scales(self.stem_strides, self.strides, self.gated_levels)
-        self.deep_supervision = deep_supervision
+        self.deep_supervision = check_flag("deep_supervision", deep_supervision)
+        check_flag("bias", bias)
         self.norm = norm
         check_layers(
             act,
@@ -174,9 +175,9 @@ class AttentionGatedUNet(nn.Module):
             outputs.insert(1, head(decoded[level]))
         return outputs
 
-    @torch.jit.export
+    @torch.jit.unused
     def attention_coefficients(self, x: Tensor, resample: bool = True) -> list[Tensor]:
-        """What each gate lets pass of its skip connection in this image.
+        """What each gate lets pass of its skip connection in this image, as in evaluation whatever the mode.
 
         Args:
             x: image, shape (B, in_channels, H, W[, D]).
@@ -190,21 +191,25 @@ class AttentionGatedUNet(nn.Module):
         Raises:
             ValueError: as :meth:`forward`.
         """
-        _, coefficients = self._decode(self._encode(x))
+        modes = [(module, module.training) for module in self.modules()]
+        try:  # in training, batch norm would learn from this image, and dropout would use up random numbers
+            self.eval()
+            _, coefficients = self._decode(self._encode(x))
+        finally:
+            for module, training in modes:
+                module.training = training
         if not resample:
             return coefficients
-        maps: list[Tensor] = []
-        for level, scale in zip(coefficients, self.scales):  # noqa: B905 (TorchScript's zip knows no strict)
-            fine = F.interpolate(level, scale_factor=scale, mode="bilinear" if self.spatial_dims == 2 else "trilinear")
-            maps.append(crop_to(fine, x))
+        mode, maps = ("bilinear", "trilinear")[self.spatial_dims - 2], []
+        for level, scale in zip(coefficients, self.scales, strict=True):
+            maps.append(crop_to(F.interpolate(level, scale_factor=scale, mode=mode), x))
         return maps
 
     def _encode(self, x: Tensor) -> list[Tensor]:
         """Features of every level, finest first."""
         if not torch.jit.is_scripting():
-            check_image(
-                x, self.spatial_dims, self.in_channels, (self.stem_strides, *self.strides), self.norm, self.training
-            )
+            strides = (self.stem_strides, *self.strides)
+            check_image(x, self.in_channels, strides, self.norm, self.channels[-1], self.training)
         features: list[Tensor] = []
         for level in self.encoder:
             x = level(x)
