@@ -18,7 +18,7 @@ __all__ = ["demo"]
 BUNDLE = "hippocampus_mri_attn_segmentation"
 NOTICE = "demonstration on an averaged brain (ICBM152 2009a), not a diagnosis"
 CENTRES_MM = {"left": (-28.0, -22.0, -14.0), "right": (28.0, -22.0, -14.0)}
-MARKER = ".monai-attn-demo"  # a folder with this file is the demo's to write to
+MARKER = ".monai-attn-demo"  # in a folder with this file, the demo may replace results
 CROP_VOXELS = (40, 56, 40)  # at 1 mm, about what the training images show
 
 
@@ -40,9 +40,10 @@ def demo(output_dir: str | PathLike[str] = "monai-attn-demo", device: str | None
     if find_spec("matplotlib") is None:
         raise ModuleNotFoundError("matplotlib is not installed: pip install 'monai-attn[demo]'")
     root = check_output_dir(output_dir)
-    images, labels = root / "images", root / "labels"
-    if root.is_dir() and any(root.iterdir()) and not (root / MARKER).is_file():
-        raise ValueError(f"output_dir='{root}' holds files that are not the demo's: use a new folder")
+    images, labels, picture = root / "images", root / "labels", root / "hippocampus.png"
+    foreign = [path for path in (images, labels, picture) if path.exists() and not (root / MARKER).is_file()]
+    if foreign:
+        raise ValueError(f"output_dir='{root}' holds '{foreign[0].name}', which is not the demo's: use a new folder")
     images.mkdir(parents=True, exist_ok=True)
     (root / MARKER).touch()
     for side, crop in _crops(nib.Nifti1Image.from_filename(template)):
@@ -50,7 +51,6 @@ def demo(output_dir: str | PathLike[str] = "monai-attn-demo", device: str | None
     workflow = _run_bundle(images, labels, device)
     class_names = {1: "anterior", 2: "posterior"}
     panels = [_panel(workflow, path, labels / path.name) for path in sorted(images.glob("*.nii.gz"))]
-    picture = root / "hippocampus.png"
     attention_figure(panels, class_names, picture, caption=NOTICE)
     print(f"{'':12}" + "".join(f"{name:>14}" for name in class_names.values()))
     for panel in panels:

@@ -44,12 +44,12 @@ def test_demo_segments_a_real_brain_and_shows_it(command, tmp_path):
     assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.mark.parametrize("name", ["hippocampus.png", "labels/left_hippocampus.nii.gz", "notes.txt"])
+@pytest.mark.parametrize("name", ["hippocampus.png", "labels/left_hippocampus.nii.gz", "images/mine.nii.gz"])
 def test_demo_leaves_other_peoples_files_alone(capsys, tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
     assert cli.main(["demo", "--output_dir", str(tmp_path)]) == 1
-    assert "holds files that are not the demo's: use a new folder" in capsys.readouterr().err
+    assert "which is not the demo's: use a new folder" in capsys.readouterr().err
     assert (tmp_path / name).read_text() == "mine"
 
 
