@@ -222,4 +222,11 @@ def test_the_light_network_keeps_sizes_and_works_below_the_images_resolution(siz
     stems = (stem,) * dims if isinstance(stem, int) else stem
     halves = [tuple(-(-n // s) for n, s in zip(size, stems, strict=True))]
     assert tuple(network.encoder[0](image).shape[2:]) == halves[0]
-    assert [tuple(m.shape[2:]) for m in network.attention_coefficients(image)] == [size] * 2
+    maps = network.attention_coefficients(image)
+    assert [tuple(m.shape[2:]) for m in maps] == [size] * 2
+    assert all(m.min() > 0.9 for m in maps)  # the gates start open
+
+
+def test_the_light_network_without_bias_starts_with_ordinary_gates():
+    network = LightAttentionGatedUNet(2, 1, 3, channels=(8, 16), strides=(2,), bias=False)
+    assert network(torch.randn(1, 1, 33, 40)).shape == (1, 3, 33, 40)

@@ -1,6 +1,6 @@
 """An attention-gated U-Net that is cheap to train without a GPU."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .attention_gated_unet import AttentionGatedUNet
@@ -13,7 +13,8 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
 
     Full-resolution convolutions are nearly the whole cost of a U-Net. Here a strided residual stem takes the image to
     half its resolution, gates and decoder work there and below, and a head of 8 features brings the result back. All
-    arguments are those of :class:`AttentionGatedUNet`, with other defaults.
+    arguments are those of :class:`AttentionGatedUNet`, with other defaults. Its gates start open and have no output
+    transform, which is most of what a gate costs.
     """
 
     def __init__(
@@ -25,8 +26,12 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
         strides: Sequence[Sequence[int] | int],
         num_res_units: int = 2,
         stem_strides: Sequence[int] | int = 2,
+        gate: Mapping[str, Any] | None = None,
+        bias: bool = True,
         **options: Any,
     ) -> None:
+        if gate is None:
+            gate = {"output_transform": False, "open_start": bias}  # without a bias there is nothing to open them with
         super().__init__(
             spatial_dims,
             in_channels,
@@ -35,5 +40,7 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
             strides,
             num_res_units=num_res_units,
             stem_strides=stem_strides,
+            gate=gate,
+            bias=bias,
             **options,
         )
