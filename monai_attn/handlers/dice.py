@@ -38,7 +38,7 @@ class MacroDice(DiceMetric):
 
 
 class DiceTable:
-    """Log Dice per class after each validation and write it per case, as an ignite handler.
+    """Log Dice per class after each validation, and on request log and write it per case, as an ignite handler.
 
     ``dice_per_case.csv`` has a row for each case and a column for each class and their mean; ``dice_per_class.csv`` has
     mean, standard deviation, minimum, maximum and number of cases of each class. A class that is absent from the
@@ -48,7 +48,7 @@ class DiceTable:
     Args:
         class_names: names of the scored channels, in their order.
         metric: name under which the engine has a :class:`MacroDice`.
-        output_dir: folder for the two files; ``None`` logs only.
+        output_dir: folder for the two files, and each case is logged, too; ``None`` logs the classes only.
     """
 
     def __init__(
@@ -83,14 +83,18 @@ class DiceTable:
                 f"class_names={self.class_names} are {len(self.class_names)} for scores of shape {tuple(scores.shape)} "
                 f"(cases, classes) of {len(self._cases)} cases: name each class but the background"
             )
-        per_class = scores.nanmean(dim=0)
-        named = ", ".join(f"{name} {_number(dice)}" for name, dice in zip(self.class_names, per_class, strict=True))
-        logger.info("Dice over %d cases: %s, mean %s", len(self._cases), named, _number(per_class.nanmean()))
         if self.output_dir is not None:
             self.output_dir.mkdir(parents=True, exist_ok=True)
             self._write_cases(self.output_dir / "dice_per_case.csv", scores)
             self._write_classes(self.output_dir / "dice_per_class.csv", scores)
+            for case, row in zip(self._cases, scores, strict=True):
+                logger.info("Dice of %s: %s", case, self._named(row))
             logger.info("wrote dice_per_case.csv and dice_per_class.csv to '%s'", self.output_dir)
+        logger.info("Dice over %d cases: %s", len(self._cases), self._named(scores.nanmean(dim=0)))
+
+    def _named(self, scores: Tensor) -> str:
+        named = [f"{name} {_number(dice)}" for name, dice in zip(self.class_names, scores, strict=True)]
+        return ", ".join([*named, f"mean {_number(scores.nanmean())}"])
 
     def _write_cases(self, path: Path, scores: Tensor) -> None:
         rows = [

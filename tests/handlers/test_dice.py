@@ -66,7 +66,8 @@ def test_the_tables_have_every_case_and_class(tmp_path, caplog):
         ["tail", "0.8889", "0.1571", "0.6667", "1.0000", "3"],
         ["mean", "0.8611", "", "", "", "3"],
     ]
-    assert "head 0.8333, tail 0.8889, mean 0.8611" in caplog.text
+    assert "Dice over 3 cases: head 0.8333, tail 0.8889, mean 0.8611" in caplog.text
+    assert "Dice of c: head n/a, tail 1.0000, mean 1.0000" in caplog.text
 
 
 def test_a_class_absent_from_all_cases_does_not_count(tmp_path):
