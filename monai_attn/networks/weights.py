@@ -101,7 +101,9 @@ def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
         raise
     except Exception as error:  # zip, pickle, torch and safetensors each raise their own on a damaged or unsafe file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"weights '{path}' cannot be read ({reason}): use a file that torch.save wrote") from error
+        raise ValueError(
+            f"weights '{path}' cannot be read ({reason}): replace the file by an undamaged checkpoint"
+        ) from error
     while isinstance(state, Mapping) and (nests := [n for n in NESTS if isinstance(state.get(n), Mapping)]):
         state = state[nests[0]]
     if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
