@@ -1,8 +1,8 @@
 """Cost of networks side by side: ``python tests/benchmarks/bench_networks.py --help``.
 
-Each network does one forward pass and one training step in turn, again and again in one process, so that what disturbs
-the machine disturbs all of them; the table has medians, and ratios to MONAI's AttentionUnet. Never a test: times pass
-or fail nothing.
+Each network does one forward pass and one training step (Dice and cross-entropy, AdamW) in turn, again and again in one
+process, so that what disturbs the machine disturbs all of them; the table has medians, and ratios to MONAI's
+AttentionUnet. Never a test: times pass or fail nothing.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from monai.losses import DiceCELoss
 from monai.networks.nets import AttentionUnet, BasicUNet, UNet
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
@@ -77,15 +78,19 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     image = torch.randn(options.batch, 1, *options.size)
+    label = torch.randint(0, 3, image.shape)
+    loss = DiceCELoss(to_onehot_y=True, softmax=True)
     candidates = networks(len(options.size), options.channels)
+    optimizers = {name: torch.optim.AdamW(network.parameters()) for name, network in candidates.items()}
     forward: dict[str, list[float]] = {name: [] for name in candidates}
     step: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(options.repeats + 1):
         for name, network in candidates.items():
 
-            def train(network: nn.Module = network) -> None:
-                network.zero_grad()
-                network(image).square().mean().backward()
+            def train(network: nn.Module = network, optimizer: torch.optim.Optimizer = optimizers[name]) -> None:
+                optimizer.zero_grad()
+                loss(network(image), label).backward()
+                optimizer.step()
 
             with torch.no_grad():
                 forward[name].append(seconds(lambda network=network: network(image)))

@@ -1,8 +1,9 @@
 """Networks at equal training time on one data set: ``python tests/benchmarks/compare_training.py --help``.
 
-Every network gets the same wall time, data, patches, optimizer and schedule, and is scored on the same held-out fold:
-Dice averaged over cases within each class, then over classes. Seeds change the weights, the order and the patches. Run
-it alone on the machine; seeds are the outer loop, so that a busy hour hits every network.
+First every network trains a few steps in turn; the given seconds divided by its median step are the steps that it gets.
+What disturbs the machine later then costs none of them anything, and a seed gives the same result again. All get the
+same data, patches, optimizer and schedule, and are scored on the same held-out fold: Dice averaged over cases within
+each class, then over classes. Seeds change the weights, the order and the patches. Begin on a quiet machine.
 """
 
 import argparse
@@ -52,18 +53,20 @@ def load(cases: list[dict[str, str]], options: argparse.Namespace) -> list[dict]
     return list(Dataset(cases, Compose(steps)))
 
 
-def train(network: nn.Module, data: list[dict], options: argparse.Namespace, seed: int) -> int:
-    """Train for the given wall time; returns the number of steps."""
+def train(network: nn.Module, data: list[dict], options: argparse.Namespace, seed: int, steps: int) -> list[float]:
+    """Train that many steps; returns the seconds that each took."""
     crop = RandCropByPosNegLabeld(KEYS, "label", options.patch, pos=2, neg=1, num_samples=1)
     crop.set_random_state(seed)
     loss_function = DiceCELoss(to_onehot_y=True, softmax=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate)
     generator = torch.Generator().manual_seed(seed)
     network.train()
-    start, steps, order = time.perf_counter(), 0, []
-    while (elapsed := time.perf_counter() - start) < options.seconds:
+    times: list[float] = []
+    order: list[int] = []
+    for step in range(steps):
+        start = time.perf_counter()
         for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * (1 - elapsed / options.seconds) ** 0.9
+            group["lr"] = options.learning_rate * (1 - step / steps) ** 0.9
         if len(order) < options.batch:
             order = torch.randperm(len(data), generator=generator).tolist()
         batch = [crop(data[order.pop()])[0] for _ in range(options.batch)]
@@ -71,8 +74,17 @@ def train(network: nn.Module, data: list[dict], options: argparse.Namespace, see
         optimizer.zero_grad()
         loss_function(network(image), label).backward()
         optimizer.step()
-        steps += 1
-    return steps
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def affordable_steps(candidates: dict[str, nn.Module], data: list[dict], options: argparse.Namespace) -> list[int]:
+    """Steps of each network in the given seconds: three at a time in turn, the first of each left out."""
+    times: dict[str, list[float]] = {name: [] for name in candidates}
+    for _ in range(6):
+        for name, network in candidates.items():
+            times[name] += train(network, data, options, seed=0, steps=3)[1:]
+    return [int(options.seconds / statistics.median(seconds)) for seconds in times.values()]
 
 
 def score(network: nn.Module, data: list[dict], options: argparse.Namespace) -> tuple[float, list[float]]:
@@ -95,7 +107,8 @@ def main() -> None:
     parser.add_argument("--spacing", type=float, nargs="+", help="mm; as stored if not given")
     parser.add_argument("--window", type=float, nargs=2, help="HU window, for CT; z-score of each image if not given")
     parser.add_argument("--seconds", type=float, default=150)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, nargs="+", help="of each network, as printed by an earlier run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--fold", default="0")
     parser.add_argument("--channels", type=int, nargs="+", default=[16, 32, 64, 128])
     parser.add_argument("--batch", type=int, default=2)
@@ -106,23 +119,28 @@ def main() -> None:
         find_cases(options.dataset_dir, labelled=True), options.dataset_dir, options.fold
     )
     training, validation = load(training, options), load(validation, options)
-    names = options.networks or list(networks(len(options.patch), options.channels, options.classes))
+
+    def candidates() -> dict[str, nn.Module]:
+        every = networks(len(options.patch), options.channels, options.classes)
+        return {name: every[name] for name in options.networks or every}
+
+    names = list(candidates())
+    steps = dict(zip(names, options.steps or affordable_steps(candidates(), training, options), strict=True))
+    print(f"{options.seconds:.0f} s, {torch.get_num_threads()} thread(s): {steps}", flush=True)
     scores: dict[str, list[float]] = {name: [] for name in names}
-    steps: dict[str, list[int]] = {name: [] for name in names}
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         for name in names:
             set_determinism(seed)
-            network = networks(len(options.patch), options.channels, options.classes)[name]
-            steps[name].append(train(network, training, options, seed))
+            network = candidates()[name]
+            train(network, training, options, seed, steps[name])
             mean, classes = score(network, validation, options)
             scores[name].append(mean)
             shown = " ".join(f"{dice:.3f}" for dice in classes)
-            print(f"seed {seed} {name}: {steps[name][-1]} steps, mean Dice {mean:.4f} ({shown})", flush=True)
-    print(f"\n{options.seconds:.0f} s of training, {torch.get_num_threads()} thread(s), {options.seeds} seeds\n")
-    print("| network | steps | mean Dice | spread (min to max) |\n| --- | --- | --- | --- |")
+            print(f"seed {seed} {name}: mean Dice {mean:.4f} ({shown})", flush=True)
+    print("\n| network | steps | mean Dice | spread (min to max) |\n| --- | --- | --- | --- |")
     for name in names:
         mean, low, high = statistics.mean(scores[name]), min(scores[name]), max(scores[name])
-        print(f"| {name} | {statistics.median(steps[name]):.0f} | {mean:.3f} | {low:.3f} to {high:.3f} |")
+        print(f"| {name} | {steps[name]} | {mean:.3f} | {low:.3f} to {high:.3f} |")
 
 
 if __name__ == "__main__":
