@@ -1,7 +1,31 @@
-"""What the shipped bundles need at run time, and where they are."""
+"""From a bundle's spec to its configs, what these need at run time, and where the shipped bundles are."""
 
+from .command_line import check_command_line, check_overlays, check_overrides
 from .errors import one_line_errors
 from .locate import bundle_dir
 from .preflight import check_device, check_output_dir, preflight
+from .ranks import ReshufflingSampler, rank_device, start_ranks
+from .render import render, rendered_files
+from .start import bundle_name, check_installed, checkpoints, run_name, sqlite_uri, warm_start
 
-__all__ = ["bundle_dir", "check_device", "check_output_dir", "one_line_errors", "preflight"]
+__all__ = [
+    "ReshufflingSampler",
+    "bundle_dir",
+    "bundle_name",
+    "check_command_line",
+    "check_device",
+    "check_installed",
+    "check_output_dir",
+    "check_overlays",
+    "check_overrides",
+    "checkpoints",
+    "one_line_errors",
+    "preflight",
+    "rank_device",
+    "render",
+    "rendered_files",
+    "run_name",
+    "sqlite_uri",
+    "start_ranks",
+    "warm_start",
+]

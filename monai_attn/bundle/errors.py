@@ -18,9 +18,14 @@ def one_line_errors() -> None:
     that callers of MONAI's bundle API notice nothing. The exit status stays 1. With the environment variable
     ``MONAI_ATTN_DEBUG`` set, the tracebacks come back.
     """
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if spec is not None and spec.name == "monai.bundle.__main__" and not os.environ.get("MONAI_ATTN_DEBUG"):
+    if is_monai_bundle() and not os.environ.get("MONAI_ATTN_DEBUG"):
         sys.excepthook = _print_one_line
+
+
+def is_monai_bundle() -> bool:
+    """Whether the program that runs is ``python -m monai.bundle``."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec is not None and spec.name == "monai.bundle.__main__"
 
 
 def _print_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -3,10 +3,12 @@
 import os
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from ..data import check_cases
+from ..data import check_cases, image_files
+from ..paths import path_argument
 
 __all__ = ["check_device", "check_output_dir", "preflight"]
 
@@ -14,10 +16,11 @@ __all__ = ["check_device", "check_output_dir", "preflight"]
 def preflight(
     bundle_root: str | PathLike[str],
     dataset_dir: str | PathLike[str],
-    cases: list[dict[str, str]],
+    cases: list[dict[str, Any]],
     in_channels: int,
     spatial_dims: int,
     num_classes: int | None = None,
+    stacks: bool = False,
     output_dir: str | PathLike[str] | None = None,
     device: str | torch.device = "cpu",
 ) -> None:
@@ -33,6 +36,7 @@ def preflight(
         in_channels: channels that the network takes.
         spatial_dims: 2 or 3.
         num_classes: where labels are needed, how many values they may have, background included.
+        stacks: whether a 2D network may be given 3D images, as stacks of slices.
         output_dir: where results will go, which must not be where the images are.
         device: where to compute.
 
@@ -41,7 +45,7 @@ def preflight(
         ValueError: when a file does not fit, results would replace images or cannot be written, or there is no such
             device.
     """
-    root = Path(str(bundle_root))
+    root = path_argument("bundle_root", bundle_root)
     if not (root / "configs" / "metadata.json").is_file():
         raise FileNotFoundError(
             f"bundle_root='{root}' (that is '{root.resolve()}') is no bundle: "
@@ -50,9 +54,9 @@ def preflight(
     check_device(device)
     if output_dir is not None:
         target = check_output_dir(output_dir)
-        if any(Path(case["image"]).resolve().parent == target for case in cases):
+        if any(Path(file).resolve().parent == target for case in cases for file in image_files(case)):
             raise ValueError(f"output_dir='{output_dir}' holds the images, which results would replace: use another")
-    check_cases(cases, dataset_dir, in_channels, spatial_dims, num_classes)
+    check_cases(cases, dataset_dir, in_channels, spatial_dims, num_classes, stacks)
 
 
 def check_device(device: str | torch.device) -> None:
@@ -66,7 +70,7 @@ def check_device(device: str | torch.device) -> None:
 
 def check_output_dir(output_dir: str | PathLike[str]) -> Path:
     """Return the folder's full path, raise ``ValueError`` if it cannot be made or written; nothing is made yet."""
-    target = Path(str(output_dir)).resolve()
+    target = path_argument("output_dir", output_dir).resolve()
     existing = next(path for path in (target, *target.parents) if path.exists())
     if not existing.is_dir():
         raise ValueError(f"output_dir='{output_dir}' cannot be a folder, '{existing}' is a file: use another")

@@ -1,16 +1,23 @@
 """From a folder of NIfTI files to checked and split cases."""
 
-from .cases import case_name, find_cases
+from .cases import case_name, find_cases, image_files
 from .check import check_cases
 from .outputs import InputGridWriter, InputNameLayout
+from .patients import find_patients
 from .split import read_folds, split_cases, validation_cases
+from .transforms import NormalizeSlicesd, RandFlipSwapd, SqueezeSliced
 
 __all__ = [
     "InputGridWriter",
     "InputNameLayout",
+    "NormalizeSlicesd",
+    "RandFlipSwapd",
+    "SqueezeSliced",
     "case_name",
     "check_cases",
     "find_cases",
+    "find_patients",
+    "image_files",
     "read_folds",
     "split_cases",
     "validation_cases",

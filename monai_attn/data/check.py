@@ -10,7 +10,8 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from .cases import IMAGE_FOLDERS, LABEL_FOLDERS
+from .cases import IMAGE_FOLDERS, LABEL_FOLDERS, image_files
+from ..paths import path_argument
 
 __all__ = ["check_cases"]
 
@@ -18,11 +19,12 @@ AFFINE_TOLERANCE = 1e-3
 
 
 def check_cases(
-    cases: list[dict[str, str]],
+    cases: list[dict[str, Any]],
     dataset_dir: str | PathLike[str],
     in_channels: int,
     spatial_dims: int,
     num_classes: int | None = None,
+    stacks: bool = False,
 ) -> None:
     """Read every file and stop at the first case that the network cannot take.
 
@@ -33,30 +35,40 @@ def check_cases(
         spatial_dims: 2 or 3.
         num_classes: where labels are needed, how many there are with background: each case needs a label on its
             image's grid with whole numbers below that. ``None`` checks images alone.
+        stacks: whether a 2D network may be given 3D images, as stacks of slices.
 
     Raises:
         FileNotFoundError: when the folder does not exist or holds no case, or a label is missing.
         ValueError: when a file cannot be read or does not fit, or two files give one case.
     """
+    root = path_argument("dataset_dir", dataset_dir)
     if not cases:
-        raise FileNotFoundError(_why_empty(Path(str(dataset_dir)), num_classes is not None))
+        raise FileNotFoundError(_why_empty(root, num_classes is not None))
+    _check_names(cases, num_classes is not None)
+    for case in tqdm(cases, desc="checking", leave=False):
+        files = image_files(case)
+        header = _open(files[0])
+        _check_channels(files, header, in_channels, spatial_dims, stacks)
+        for path in files:
+            _check_image(_open(path), path, files[0], header)
+        if num_classes is not None:
+            _check_label(_open(case["label"]), case["label"], header, files[0], num_classes)
+
+
+def _check_names(cases: list[dict[str, Any]], labelled: bool) -> None:
     seen: dict[str, str] = {}
     for case in cases:
-        image, name = case["image"], case["case"]
+        image, name = image_files(case)[0], case["case"]
         if name in seen:
             raise ValueError(f"case '{name}' comes from two files, '{seen[name]}' and '{image}': rename or remove one")
         seen[name] = image
-        if num_classes is not None and "label" not in case:
+        if labelled and "label" not in case:
             folder = Path(image).parent
-            expected = folder.parent / LABEL_FOLDERS[folder.name] / Path(image).name
+            expected = folder.parent / LABEL_FOLDERS.get(folder.name, "labels") / Path(image).name
             raise FileNotFoundError(f"image '{image}' has no label: add '{expected}', or take the image out")
-    for case in tqdm(cases, desc="checking", leave=False):
-        path, header = case["image"], _open(case["image"])
-        _check_grid(header, path, in_channels, spatial_dims)
-        if not np.isfinite(_voxels(header, path)).all():
-            raise ValueError(f"image '{path}' has voxels that are NaN or infinite: replace them, or take the image out")
-        if num_classes is not None:
-            _check_label(_open(case["label"]), case["label"], header, path, num_classes, spatial_dims)
+        for path in [*image_files(case), *([case["label"]] if labelled else [])]:
+            if not Path(path).is_file():
+                raise FileNotFoundError(f"case '{name}' lacks '{path}': add that file, or take the case out")
 
 
 def _why_empty(root: Path, labelled: bool) -> str:
@@ -84,23 +96,52 @@ def _voxels(image: SpatialImage, path: str) -> NDArray[Any]:
         raise ValueError(f"'{path}' has damaged or missing voxels ({error}): replace the file") from error
 
 
-def _check_grid(image: SpatialImage, path: str, in_channels: int, spatial_dims: int) -> None:
+def _check_channels(
+    files: list[str], image: SpatialImage, in_channels: int, spatial_dims: int, stacks: bool
+) -> None:
     shape = tuple(image.shape)
-    _check_type(image, path)
-    if not spatial_dims <= len(shape) <= spatial_dims + 1 or min(shape) < 1:
+    fits = spatial_dims <= len(shape) <= spatial_dims + 1 and min(shape) > 0
+    if spatial_dims == 2:  # a third axis is a stack of slices, which MONAI reads as one channel
+        fits = fits and (stacks or shape[2:] in ((), (1,)))
+    if not fits:
+        kinds = {2: "a 2D image or a stack of them" if stacks else "a 2D image"}
+        kind = kinds.get(spatial_dims, "a 3D image, alone or with one axis of channels behind")
         raise ValueError(
-            f"image '{path}' of shape {shape} is no {spatial_dims}D image, alone or with one axis of channels behind: "
-            "convert it, or use a bundle for such images"
+            f"image '{files[0]}' of shape {shape} is not {kind}: convert it, or use a bundle for such images"
         )
-    channels = int(np.prod(shape[spatial_dims:], dtype=int))
+    behind = int(np.prod(shape[3:], dtype=int))
+    channels = behind if len(files) == 1 else len(files)
     if channels != in_channels:
+        count = "1 file" if len(files) == 1 else f"{len(files)} files"
         raise ValueError(
-            f"image '{path}' of shape {shape} has {channels} channels, but the network takes {in_channels}: "
-            "pass images with that number, or train a network with another in_channels"
+            f"image '{files[0]}' of shape {shape} ({count}) has {channels} channels, but the network takes "
+            f"{in_channels}: pass images with that number, or train a network with another in_channels"
         )
+
+
+def _check_image(image: SpatialImage, path: str, first_path: str, first: SpatialImage) -> None:
+    _check_type(image, path)
     affine = np.asarray(image.affine)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise ValueError(f"image '{path}' has the affine {affine[:3].tolist()}, which is no place: correct its header")
+    if path != first_path:
+        _check_same_place(image, f"image '{path}'", first, f"'{first_path}'")
+    if not np.isfinite(_voxels(image, path)).all():
+        raise ValueError(f"image '{path}' has voxels that are NaN or infinite: replace them, or take the image out")
+
+
+def _check_same_place(one: SpatialImage, one_name: str, other: SpatialImage, other_name: str) -> None:
+    shape = tuple(one.shape)
+    if shape[:3] != tuple(other.shape)[:3] or np.prod(shape[3:], dtype=int) != 1:
+        raise ValueError(
+            f"{one_name} has shape {shape}, but {other_name} {tuple(other.shape)}: give it one channel on that grid"
+        )
+    shift = float(np.abs(np.asarray(one.affine) - np.asarray(other.affine)).max())
+    if not shift <= AFFINE_TOLERANCE:  # written so that a NaN fails, too
+        raise ValueError(
+            f"{one_name} lies elsewhere than {other_name} (affines differ by {shift:.3g} mm): "
+            "resample it onto that grid, or correct its header"
+        )
 
 
 def _check_type(image: SpatialImage, path: str) -> None:
@@ -109,22 +150,9 @@ def _check_type(image: SpatialImage, path: str) -> None:
         raise ValueError(f"'{path}' has voxels of type {kind}, not numbers: convert it to one number a voxel")
 
 
-def _check_label(
-    label: SpatialImage, path: str, image: SpatialImage, image_path: str, num_classes: int, spatial_dims: int
-) -> None:
-    shape = tuple(label.shape)
+def _check_label(label: SpatialImage, path: str, image: SpatialImage, image_path: str, num_classes: int) -> None:
     _check_type(label, path)
-    if shape[:spatial_dims] != tuple(image.shape)[:spatial_dims] or np.prod(shape[spatial_dims:], dtype=int) != 1:
-        raise ValueError(
-            f"label '{path}' has shape {shape}, but its image '{image_path}' {tuple(image.shape)}: "
-            "give it one channel on the image's grid"
-        )
-    shift = float(np.abs(np.asarray(image.affine) - np.asarray(label.affine)).max())
-    if not shift <= AFFINE_TOLERANCE:  # written so that a NaN fails, too
-        raise ValueError(
-            f"label '{path}' lies elsewhere than its image '{image_path}' (affines differ by {shift:.3g} mm): "
-            "resample the label onto the image's grid, or correct its header"
-        )
+    _check_same_place(label, f"label '{path}'", image, f"its image '{image_path}'")
     values = np.unique(_voxels(label, path))
     wrong = [value for value in values.tolist() if value not in range(num_classes)]
     if wrong:

@@ -1,5 +1,6 @@
 """Results look like their inputs: name, shape, place."""
 
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import nibabel as nib
 import numpy as np
 from monai.data import FolderLayoutBase, NibabelWriter
 
-from .cases import SUFFIXES, case_name
+from ..paths import path_argument
+from .cases import case_name
 
 __all__ = ["InputGridWriter", "InputNameLayout"]
 
@@ -18,10 +20,16 @@ class InputNameLayout(FolderLayoutBase):
 
     Args:
         output_dir: folder of all outputs, made when the first one is written.
+        cases: as :func:`find_cases` returns them; a case of several files gives its result the case's name.
+        postfix: put behind the name, after an underscore.
     """
 
-    def __init__(self, output_dir: str | PathLike[str]) -> None:
-        self.output_dir = Path(str(output_dir))
+    def __init__(
+        self, output_dir: str | PathLike[str], cases: Sequence[Mapping[str, Any]] = (), postfix: str = ""
+    ) -> None:
+        self.output_dir = path_argument("output_dir", output_dir)
+        self.names = {case["image"][0]: case["case"] for case in cases if not isinstance(case["image"], str)}
+        self.postfix = f"_{postfix}" if postfix else ""
 
     def filename(self, subject: str | PathLike[str] = "image", **_: Any) -> Path:
         """Path for the result of the image file ``subject``; not NIfTI, it becomes ``.nii.gz``.
@@ -30,8 +38,9 @@ class InputNameLayout(FolderLayoutBase):
             ValueError: when that is the input itself.
         """
         source = Path(subject)
-        name = source.name if source.name.lower().endswith(SUFFIXES) else f"{case_name(source)}.nii.gz"
-        target = self.output_dir / name
+        ending = source.name[len(case_name(source)) :] or ".nii.gz"
+        name = self.names.get(str(subject), case_name(source))
+        target = self.output_dir / f"{name}{self.postfix}{ending}"
         if target.resolve() == source.resolve():
             raise ValueError(f"output_dir='{self.output_dir}' holds the image '{source}': use another folder")
         self.output_dir.mkdir(parents=True, exist_ok=True)
@@ -39,14 +48,14 @@ class InputNameLayout(FolderLayoutBase):
 
 
 class InputGridWriter(NibabelWriter):
-    """Writer of ``monai.transforms.SaveImage`` for a label map on its input's grid.
+    """Writer of ``monai.transforms.SaveImage`` for label or probability maps on their input's grid.
 
     MONAI's own drops axes of length 1 at the end and sets the header's codes anew. This one takes shape, affine, codes
     and units from the input file's header; what the header says of intensities, and its extensions, stay behind.
     """
 
     def set_data_array(self, data_array: Any, *_: Any, **__: Any) -> None:
-        """Take a label map, shape (1, H, W[, D])."""
+        """Take maps, shape (C, H, W[, D]); several channels become a fourth axis behind."""
         self.data_obj = np.asarray(data_array)
 
     def set_metadata(self, meta_dict: Any, *_: Any, **__: Any) -> None:
@@ -54,7 +63,7 @@ class InputGridWriter(NibabelWriter):
         self.source = str(meta_dict["filename_or_obj"])
 
     def write(self, filename: str | PathLike[str], *_: Any, **__: Any) -> None:
-        """Write the label map to ``filename``."""
+        """Write the maps to ``filename``."""
         source: Any = nib.load(self.source)
         kind: Any = nib.Nifti2Image if isinstance(source, nib.Nifti2Image) else nib.Nifti1Image
         header: Any = kind.header_class.from_header(source.header)
@@ -62,5 +71,8 @@ class InputGridWriter(NibabelWriter):
         header.extensions.clear()
         header["cal_min"] = header["cal_max"] = 0
         header["descrip"] = header["aux_file"] = header["intent_name"] = b""
-        labels = np.asarray(self.data_obj).astype(self.output_dtype).reshape(source.shape)
-        nib.save(kind(labels, None, header), filename)
+        maps = np.asarray(self.data_obj).astype(self.output_dtype)
+        grid = source.shape if maps[0].size == np.prod(source.shape) else source.shape[:3]  # no channels of the image
+        if len(maps) > 1:
+            grid = (*grid, 1)[:3] + (len(maps),)
+        nib.save(kind(np.moveaxis(maps, 0, -1).reshape(grid), None, header), filename)

@@ -4,7 +4,10 @@ import json
 import logging
 import random
 from os import PathLike
-from pathlib import Path
+from typing import Any
+
+from ..paths import path_argument
+from .patients import find_patients
 
 __all__ = ["read_folds", "split_cases", "validation_cases"]
 
@@ -20,7 +23,8 @@ def read_folds(dataset_dir: str | PathLike[str]) -> dict[str, list[str]] | None:
     Raises:
         ValueError: when the file is something else.
     """
-    path = Path(str(dataset_dir)) / "folds.json"
+    root = path_argument("dataset_dir", dataset_dir)
+    path = (root.parent if root.is_file() else root) / "folds.json"
     if not path.is_file():
         return None
     try:
@@ -32,38 +36,45 @@ def read_folds(dataset_dir: str | PathLike[str]) -> dict[str, list[str]] | None:
 
 
 def split_cases(
-    cases: list[dict[str, str]],
+    cases: list[dict[str, Any]],
     dataset_dir: str | PathLike[str],
     fold: int | str = 0,
     num_folds: int = 5,
     seed: int = 0,
-) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    patient_column: str = "patient",
+    patient_regex: str | None = None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Split cases into training and validation.
 
-    The folds come from ``folds.json`` in ``dataset_dir``. Without one, cases are dealt to ``num_folds`` folds at
-    random, each case by itself: where one patient has several, write a ``folds.json`` that keeps them together.
+    The folds come from ``folds.json`` in ``dataset_dir``, or from the field ``fold`` of a datalist. Without these,
+    patients are dealt to ``num_folds`` folds at random, all cases of one together; where the data set does not name
+    patients (see :func:`find_patients`), each case counts as one.
 
     Args:
         cases: as :func:`find_cases` returns them.
         dataset_dir: folder of the data set.
         fold: which fold is held back for validation.
         num_folds: how many folds to deal without a ``folds.json``.
-        seed: seed of that deal, which depends on the case names alone and not on their order.
+        seed: seed of that deal, which depends on the names alone and not on their order.
+        patient_column: where a ``cases.csv`` or a datalist names the patient.
+        patient_regex: a pattern that finds the patient in a case's name.
 
     Returns:
         training cases and validation cases.
 
     Raises:
-        ValueError: when there is no such fold, or one of the two sides would be empty.
+        ValueError: when there is no such fold, one of the two sides would be empty, or a patient is on both.
     """
     if not cases:
         return [], []
+    patients = find_patients(cases, dataset_dir, patient_column, patient_regex)
     folds = read_folds(dataset_dir)
     if folds is None:
-        names = sorted({case["case"] for case in cases})
-        random.Random(seed).shuffle(names)  # noqa: S311 (no secret)
-        folds = {str(k): names[k::num_folds] for k in range(num_folds)}
-        logger.warning("no folds.json in '%s': split by case, not by patient, with seed %s", dataset_dir, seed)
+        folds = _listed_folds(cases)
+    if folds is None:
+        folds = _deal(patients or {case["case"]: case["case"] for case in cases}, num_folds, seed)
+        unit = "patient" if patients else "case, not by patient"
+        logger.warning("no folds.json in '%s': split by %s, with seed %s", dataset_dir, unit, seed)
     if str(fold) not in folds:
         raise ValueError(f"fold={fold!r} is not among the folds of '{dataset_dir}': use one of {', '.join(folds)}")
     held_back = set(folds[str(fold)])
@@ -74,18 +85,42 @@ def split_cases(
             f"fold={fold!r} of '{dataset_dir}' leaves {len(training)} case(s) for training and {len(validation)} for "
             "validation: add cases, or write a folds.json that has some on both sides"
         )
+    if patients:
+        both = {patients[c["case"]] for c in training} & {patients[c["case"]] for c in validation}
+        if both:
+            raise ValueError(
+                f"patient '{min(both)}' is in training and in validation of fold={fold!r}: "
+                "write folds that keep the cases of a patient together"
+            )
     return training, validation
 
 
+def _listed_folds(cases: list[dict[str, Any]]) -> dict[str, list[str]] | None:
+    """Folds by the field of a datalist; cases without the field are always for training."""
+    folds: dict[str, list[str]] = {}
+    for case in cases:
+        if "fold" in case:
+            folds.setdefault(str(case["fold"]), []).append(case["case"])
+    return dict(sorted(folds.items())) or None
+
+
+def _deal(patients: dict[str, str], num_folds: int, seed: int) -> dict[str, list[str]]:
+    names = sorted(set(patients.values()))
+    random.Random(seed).shuffle(names)  # noqa: S311 (no secret)
+    turn = {name: k % num_folds for k, name in enumerate(names)}
+    return {str(k): [case for case, patient in patients.items() if turn[patient] == k] for k in range(num_folds)}
+
+
 def validation_cases(
-    cases: list[dict[str, str]], dataset_dir: str | PathLike[str], fold: int | str | None = None
-) -> list[dict[str, str]]:
+    cases: list[dict[str, Any]], dataset_dir: str | PathLike[str], fold: int | str | None = None, **options: Any
+) -> list[dict[str, Any]]:
     """Cases to evaluate: the validation side of a fold, or all of them where ``fold`` is ``None``.
 
     Args:
         cases: as :func:`find_cases` returns them.
         dataset_dir: folder of the data set.
         fold: a fold of :func:`split_cases`, or ``None``.
+        options: further arguments of :func:`split_cases`.
 
     Returns:
         the cases; the log has a warning when a data set with folds is taken whole.
@@ -94,8 +129,8 @@ def validation_cases(
         ValueError: as :func:`split_cases`.
     """
     if fold is not None:
-        return split_cases(cases, dataset_dir, fold)[1]
-    if read_folds(dataset_dir) is not None:
+        return split_cases(cases, dataset_dir, fold, **options)[1]
+    if (read_folds(dataset_dir) or _listed_folds(cases)) is not None:
         logger.warning(
             "fold=None: evaluating all %d cases, those that weights were trained on included; --fold 0 holds to fold 0",
             len(cases),

@@ -1,5 +1,6 @@
 """Metrics and reports that hang on ignite's engines."""
 
-from .dice import DiceTable, MacroDice
+from .metrics import HausdorffDistance95, MacroDice, SurfaceDice
+from .score_table import ScoreTable
 
-__all__ = ["DiceTable", "MacroDice"]
+__all__ = ["HausdorffDistance95", "MacroDice", "ScoreTable", "SurfaceDice"]

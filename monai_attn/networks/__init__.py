@@ -2,6 +2,13 @@
 
 from .blocks import AttentionGate
 from .nets import AttentionGatedUNet, LightAttentionGatedUNet
-from .weights import LoadedWeights, load_weights
+from .weights import LoadedWeights, load_networks, load_weights
 
-__all__ = ["AttentionGate", "AttentionGatedUNet", "LightAttentionGatedUNet", "LoadedWeights", "load_weights"]
+__all__ = [
+    "AttentionGate",
+    "AttentionGatedUNet",
+    "LightAttentionGatedUNet",
+    "LoadedWeights",
+    "load_networks",
+    "load_weights",
+]

@@ -1,7 +1,8 @@
 """Load trained weights into a network: whole, in part, or adapted to other classes and image channels."""
 
+import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from .arguments import check_choice
 
-__all__ = ["LoadedWeights", "load_weights"]
+__all__ = ["LoadedWeights", "load_networks", "load_weights"]
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,25 @@ def load_weights(
         logger.info("left as it was: %s is not in the file", name)
     return report
 
+
+
+def load_networks(
+    network: nn.Module, paths: Sequence[str | PathLike[str]], device: str | torch.device = "cpu"
+) -> list[nn.Module]:
+    """Copies of a network, one with the weights of each checkpoint, for an ensemble.
+
+    Args:
+        network: the architecture; left as it is.
+        paths: checkpoints as :func:`load_weights` takes them.
+        device: where to put the copies.
+
+    Raises:
+        ValueError: as :func:`load_weights`.
+    """
+    copies = [copy.deepcopy(network).to(device) for _ in paths]
+    for member, path in zip(copies, paths, strict=True):
+        load_weights(member, path)
+    return copies
 
 def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
     path = str(path)  # MONAI's command line makes numbers of names like 5

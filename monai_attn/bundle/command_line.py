@@ -1,0 +1,143 @@
+"""What ``python -m monai.bundle run`` was given, checked before anything is built.
+
+MONAI adds a misspelt override as a new key and goes on, and lays any config over any other. The parsed config does not
+show either, so this looks at the command line itself.
+"""
+
+import ast
+import inspect
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from monai.bundle import run as monai_run
+from monai.bundle.scripts import create_workflow
+from monai.bundle.utils import DEFAULT_MLFLOW_SETTINGS
+from monai.utils import optional_import
+
+from .errors import is_monai_bundle, one_line_errors
+from .render import unknown_key
+
+__all__ = ["check_command_line", "check_overlays", "check_overrides"]
+
+OWN = {*inspect.signature(monai_run).parameters, *inspect.signature(create_workflow).parameters} - {"override"}
+
+
+def check_command_line() -> None:
+    """Check the overrides and the order of the config files of ``python -m monai.bundle run``.
+
+    Called from Python, where nothing of this can be seen, it does nothing.
+
+    Raises:
+        ValueError: on an override of a key that the configs do not have, an overlay without its base, or not after it.
+    """
+    one_line_errors()
+    if not is_monai_bundle():
+        return
+    given = _given(sys.argv[1:])
+    if isinstance(given.get("args_file"), str):
+        given = {**ConfigParser.load_config_file(given["args_file"]), **given}
+    files = given.get("config_file")
+    if files is None:
+        return
+    names = [files] if isinstance(files, str) else list(files)
+    check_overlays(names)
+    tracking = list(DEFAULT_MLFLOW_SETTINGS["configs"]) if "tracking" in given else []
+    config = ConfigParser.load_config_files(names)
+    check_overrides(config, [key for key in given if key not in {*OWN, *tracking, "save_execute_config"}])
+
+
+def check_overlays(names: Sequence[str]) -> None:
+    """Raise ``ValueError`` where a config file is an overlay and the file before it is not its base.
+
+    Args:
+        names: config files in the order in which they are laid over one another.
+    """
+    workflow = None
+    for name in names:
+        content = ConfigParser.load_config_file(name)
+        base = content.get("overlay_of")
+        if base is not None and base != workflow:
+            before = f"comes after a config of '{workflow}'" if workflow else "has nothing under it"
+            right = f"['{Path(name).with_name(f'{base}.json')}','{name}']"
+            raise ValueError(f"'{name}' goes over {base}.json, but {before}: pass --config_file \"{right}\"")
+        workflow = content.get("workflow", workflow)
+
+
+def check_overrides(config: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Raise ``ValueError`` for the first override that changes nothing.
+
+    Args:
+        config: the merged config.
+        overrides: their ids, such as ``max_epochs`` or ``network_def::dropout``. A new argument of a component counts
+            as known if the component takes it.
+    """
+    for override in overrides:
+        node: Any = config
+        parts = override.replace("#", "::").split("::")
+        for depth, part in enumerate(parts):
+            known = list(node) if isinstance(node, dict) else [str(k) for k in range(len(node))]
+            if part not in known:
+                target = node.get("_target_") if isinstance(node, dict) else None
+                arguments = _arguments(target) if isinstance(target, str) else []
+                if part in arguments and depth == len(parts) - 1:
+                    break
+                prefix = "".join(f"{name}::" for name in parts[:depth])
+                candidates = [f"{prefix}{name}" for name in (*known, *arguments) if not name.startswith("_")]
+                raise unknown_key("override", "::".join(parts), candidates)
+            node = node[part] if isinstance(node, dict) else node[int(part)]
+            if depth < len(parts) - 1 and not isinstance(node, dict | list):
+                raise ValueError(f"override '{override}': '{part}' is {node!r} and has no parts; override it whole")
+
+
+def _arguments(target: str) -> list[str]:
+    """Names of the arguments that a component takes."""
+    component: Any = ConfigParser().locator.get_component_module_name(target)
+    module = target.rpartition(".")[0] if component is None else component
+    if isinstance(module, list):
+        module = module[0]
+    found, there = optional_import(module, name=target.rpartition(".")[2])
+    if not there:
+        return []
+    callables: list[Callable[..., Any]] = [found]
+    if inspect.isclass(found):  # a class that passes **options on takes what its bases take
+        callables = [vars(kind)["__init__"] for kind in found.__mro__ if "__init__" in vars(kind) and kind is not object]
+    names: list[str] = []
+    for function in callables:
+        parameters = inspect.signature(function).parameters.values()
+        names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return names
+
+
+def _given(words: Sequence[str]) -> dict[str, Any]:
+    """Switches and their values as MONAI's command line (fire) reads them."""
+    given: dict[str, Any] = {}
+    position = 0
+    while position < len(words):
+        word = words[position]
+        position += 1
+        if not word.startswith("--"):
+            continue
+        name, has_value, value = word[2:].partition("=")
+        if not has_value and position < len(words) and not words[position].startswith("--"):
+            value = words[position]
+            position += 1
+        given[name.replace("-", "_")] = _value(value)
+    return given
+
+
+def _value(text: str) -> Any:
+    if text.startswith("[") or text.startswith("("):
+        try:
+            return list(ast.literal_eval(text))
+        except (ValueError, SyntaxError):
+            return [item.strip(" '\"") for item in text.strip("[]()").split(",")]
+    try:
+        return json.loads(text) if text.startswith("{") else text
+    except ValueError:
+        return text

@@ -1,0 +1,127 @@
+"""A bundle's spec and the templates -> its config files."""
+
+import difflib
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+__all__ = ["render", "rendered_files", "unknown_key"]
+
+BASES = {
+    "train": ("common", "train"),
+    "evaluate": ("common", "prediction", "evaluate"),
+    "inference": ("common", "prediction", "inference"),
+}
+OVERLAYS = (
+    "finetune",
+    "multi_gpu_train",
+    "multi_gpu_evaluate",
+    "inference_probabilities",
+    "inference_ensemble",
+    "tracking_mlflow",
+)
+REQUIRED = "_required_"
+WIDTH = 110
+
+
+def render(bundle_root: str | PathLike[str]) -> list[Path]:
+    """Write ``configs/`` of a bundle from its ``bundle.json`` and the templates.
+
+    Args:
+        bundle_root: folder with ``bundle.json``.
+
+    Returns:
+        the files that changed.
+
+    Raises:
+        FileNotFoundError: when there is no ``bundle.json``.
+        ValueError: when it cannot be read, has unknown keys, or lacks some that must be there.
+    """
+    root = Path(bundle_root)
+    changed = []
+    for name, text in rendered_files(root).items():
+        path = root / "configs" / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def rendered_files(bundle_root: str | PathLike[str]) -> dict[str, str]:
+    """Content of each file in ``configs/``, by name; nothing is written. Raises as :func:`render`.
+
+    ``bundle.json`` has a section for each template that it changes. ``common`` goes into all workflows, ``prediction``
+    into ``evaluate`` and ``inference``, the others into the file of their name. A key replaces the template's key of
+    that name; ``a::b`` replaces one leaf.
+    """
+    path = Path(bundle_root) / "bundle.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"'{path}' does not exist: pass the folder of a bundle that has one")
+    try:
+        spec = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"'{path}' cannot be read as JSON ({error}): correct it") from error
+    sections = [*dict.fromkeys(name for names in BASES.values() for name in names), *OVERLAYS, "metadata"]
+    for name in spec:
+        if name not in sections:
+            raise unknown_key(f"'{path}': section", name, sections)
+    result = {}
+    for config, templates in {**BASES, **{name: (name,) for name in (*OVERLAYS, "metadata")}}.items():
+        content: dict[str, Any] = {}
+        for template in templates:
+            content |= json.loads(_template(f"{template}.json"))
+        for template in templates:
+            for key, value in spec.get(template, {}).items():
+                _replace(content, key, value, f"'{path}': {template}")
+        missing = [key for key, value in content.items() if value == REQUIRED]
+        if missing:
+            raise ValueError(f"'{path}': {templates[-1]} needs '{missing[0]}', which has no default: add it")
+        result[f"{config}.json"] = _pretty(content) + "\n"
+    result["logging.conf"] = _template("logging.conf")
+    return result
+
+
+def unknown_key(where: str, key: str, known: list[str]) -> ValueError:
+    """The error for a key that is not there, with the nearest one that is."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    cure = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}"
+    return ValueError(f"{where} '{key}' is unknown: {cure}")
+
+
+def _template(name: str) -> str:
+    return files("monai_attn").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _replace(content: dict[str, Any], key: str, value: Any, where: str) -> None:
+    *path, leaf = key.split("::")
+    node = content
+    for part in (*path, leaf):
+        if not isinstance(node, dict) or part not in node:
+            raise unknown_key(where, key, [*content, *_paths(content)])
+        parent, node = node, node[part]
+    parent[leaf] = value
+
+
+def _paths(content: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from (f"{prefix}{key}::{inner}" for inner in value)
+            yield from _paths(value, f"{prefix}{key}::")
+
+
+def _pretty(value: Any, indent: str = "", used: int = 0) -> str:
+    """JSON with what fits into a line in one line."""
+    line = json.dumps(value, ensure_ascii=False)
+    if indent and len(indent) + used + len(line) <= WIDTH or not isinstance(value, dict | list) or not value:
+        return line
+    inner = indent + "    "
+    if isinstance(value, list):
+        items = [inner + _pretty(item, inner) for item in value]
+        return "[\n" + ",\n".join(items) + f"\n{indent}]"
+    names = {key: f"{json.dumps(key, ensure_ascii=False)}: " for key in value}
+    items = [inner + name + _pretty(value[key], inner, len(name)) for key, name in names.items()]
+    return "{\n" + ",\n".join(items) + f"\n{indent}}}"

@@ -1,0 +1,79 @@
+"""Small things that the shipped configs do between reading the data and running."""
+
+import importlib.util
+import time
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..paths import path_argument
+from ..networks import LoadedWeights, load_weights
+
+__all__ = ["bundle_name", "check_installed", "checkpoints", "run_name", "sqlite_uri", "warm_start"]
+
+
+def warm_start(
+    network: nn.Module,
+    pretrained: str | PathLike[str] | None,
+    skip_head: bool = False,
+    adapt_input: str | None = None,
+) -> LoadedWeights | None:
+    """Load weights to start a training from, if any are given.
+
+    Args:
+        network: the network, bare or wrapped for several processes.
+        pretrained: checkpoint, or ``None`` to train from scratch.
+        skip_head: for another number of classes, see :func:`monai_attn.load_weights`.
+        adapt_input: for another number of image channels, see there.
+
+    Returns:
+        what was loaded.
+
+    Raises:
+        ValueError: as :func:`monai_attn.load_weights`.
+    """
+    if pretrained is None:
+        return None
+    inner: Any = getattr(network, "module", network)
+    return load_weights(inner, path_argument("pretrained", pretrained), skip_head=skip_head, adapt_input=adapt_input)
+
+
+def checkpoints(bundle_root: str | PathLike[str]) -> list[str]:
+    """All ``models/*.pt`` of a bundle, sorted by name.
+
+    Raises:
+        FileNotFoundError: when there is none.
+    """
+    folder = path_argument("bundle_root", bundle_root) / "models"
+    found = sorted(str(path) for path in folder.glob("*.pt"))
+    if not found:
+        raise FileNotFoundError(f"'{folder}' has no *.pt: pass --ckpt_paths \"['a.pt','b.pt']\"")
+    return found
+
+
+def check_installed(module: str, extra: str) -> None:
+    """Raise ``ModuleNotFoundError`` with the command that installs it, if a package is not there.
+
+    Args:
+        module: name to import.
+        extra: the extra of monai-attn that brings it.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise ModuleNotFoundError(f"{module} is not installed: pip install 'monai-attn[{extra}]'")
+
+
+def sqlite_uri(output_dir: str | PathLike[str]) -> str:
+    """Address of a database ``mlruns.db`` in a folder, as MLflow wants it."""
+    return f"sqlite:///{(path_argument('output_dir', output_dir) / 'mlruns.db').resolve()}"
+
+
+def bundle_name(bundle_root: str | PathLike[str]) -> str:
+    """Name of the bundle in a folder."""
+    return Path(path_argument("bundle_root", bundle_root)).resolve().name
+
+
+def run_name() -> str:
+    """A name for a run that starts now."""
+    return f"run_{time.strftime('%Y%m%d_%H%M%S')}"

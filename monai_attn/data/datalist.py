@@ -1,0 +1,92 @@
+"""Read a datalist: a JSON file that names the images and labels of a data set."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+__all__ = ["datalist_file", "read_datalist"]
+
+NAMES = ("datalist.json", "dataset.json")
+TRAINING = ("training", "validation")
+IMAGES_ONLY = ("test", "testing")
+
+logger = logging.getLogger(__name__)
+
+
+def datalist_file(root: Path) -> Path | None:
+    """The datalist at ``root`` (the file itself, or in the folder), or ``None``.
+
+    nnU-Net's ``dataset.json`` describes a folder without listing its files, and so is none.
+    """
+    if root.suffix == ".json" and root.is_file():
+        return root
+    for path in (root / name for name in NAMES):
+        if path.is_file() and any(isinstance(_load(path).get(key), list) for key in TRAINING):
+            return path
+    return None
+
+
+def read_datalist(path: Path, labelled: bool) -> list[dict[str, Any]]:
+    """Cases of a datalist, with full paths.
+
+    Args:
+        path: the JSON file: ``training`` and ``validation`` list dicts with ``image``, ``label`` and perhaps more;
+            ``test`` lists such dicts or paths of images. What stands under ``validation`` gets ``fold`` 0.
+        labelled: whether labels are wanted; without, images come from all lists.
+
+    Returns:
+        one dict for each case, as it stands there. Entries of which no file exists are left out with a warning, since
+        part of a data set often keeps the list of the whole.
+
+    Raises:
+        ValueError: when the file is something else.
+    """
+    content, cases, absent = _load(path), [], 0
+    for key in TRAINING if labelled else (*TRAINING, *IMAGES_ONLY):
+        entries = content.get(key, [])
+        if not isinstance(entries, list):
+            raise ValueError(f"'{path}' has no list under '{key}': write {_CURE}")
+        for entry in entries:
+            case = _case(entry, path)
+            if not labelled:
+                case.pop("label", None)
+            elif key == "validation":
+                case.setdefault("fold", 0)
+            files = [*([case["image"]] if isinstance(case["image"], str) else case["image"]), case.get("label")]
+            if any(file is not None and Path(file).exists() for file in files):
+                cases.append(case)
+            else:
+                absent += 1
+    if absent:
+        logger.warning("'%s' lists %d case(s) of which no file is here; they are left out", path, absent)
+    return cases
+
+
+_CURE = '{"training": [{"image": "images/a.nii.gz", "label": "labels/a.nii.gz"}, ...]} with paths from its folder'
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ValueError(f"'{path}' cannot be read as JSON ({error}): correct it") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"'{path}' is no datalist: write {_CURE}")
+    return content
+
+
+def _case(entry: Any, path: Path) -> dict[str, Any]:
+    if isinstance(entry, str):
+        entry = {"image": entry}
+    images = entry.get("image") if isinstance(entry, dict) else None
+    paths = [images] if isinstance(images, str) else images
+    if not isinstance(paths, list) or not paths or not all(isinstance(file, str) for file in paths):
+        raise ValueError(f"'{path}' has the entry {str(entry)[:80]}, which names no image: write {_CURE}")
+    if not isinstance(entry.get("label", ""), str):
+        raise ValueError(f"'{path}' has the entry {str(entry)[:80]}, whose label is no path: write {_CURE}")
+    full = [str(path.parent / file) for file in paths]
+    case = {**entry, "image": full[0] if isinstance(images, str) or len(full) == 1 else full}
+    if "label" in entry:
+        case["label"] = str(path.parent / entry["label"])
+    return case
