@@ -12,7 +12,7 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
     """An :class:`AttentionGatedUNet` whose U-Net works at half the image's resolution: much less to compute.
 
     Full-resolution convolutions are nearly the whole cost of a U-Net. Here a strided residual stem takes the image to
-    half its resolution, gates and decoder work there and below, and a head of 8 features brings the result back. All
+    half its resolution, gates and decoder work there and below, and a head of 4 features brings the result back. All
     arguments are those of :class:`AttentionGatedUNet`, with other defaults. Its gates start open and have no output
     transform, which is most of what a gate costs.
     """
@@ -26,6 +26,7 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
         strides: Sequence[Sequence[int] | int],
         num_res_units: int = 2,
         stem_strides: Sequence[int] | int = 2,
+        head_channels: int = 4,
         gate: Mapping[str, Any] | None = None,
         bias: bool = True,
         **options: Any,
@@ -40,6 +41,7 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
             strides,
             num_res_units=num_res_units,
             stem_strides=stem_strides,
+            head_channels=head_channels,
             gate=gate,
             bias=bias,
             **options,
