@@ -1,11 +1,13 @@
-"""The command ``monai-attn``."""
+"""The command ``monai-attn``: each verb is one call."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from . import __version__
+from .bundle import bundle_dir, copy_bundle, list_bundles, render
 from .bundle.errors import one_line
 from .demo import demo
 
@@ -14,20 +16,72 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status: 0 done, 1 failed (one line says why), 2 wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="monai-attn", description="Attention-gated U-Nets and MONAI bundles for CT and MRI segmentation."
-    )
-    parser.add_argument("--version", action="version", version=f"monai-attn {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    demo_parser = verbs.add_parser("demo", help="segment both hippocampi of a real averaged brain and show the result")
-    demo_parser.add_argument("--output_dir", default="monai-attn-demo", help="folder for the results (%(default)s)")
-    demo_parser.add_argument("--device", help="cpu, cuda, ... (CUDA when there is one)")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        demo(options.output_dir, options.device)
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
     except Exception as error:
         if os.environ.get("MONAI_ATTN_DEBUG"):
             raise
         print(one_line(error), file=sys.stderr)
         return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="monai-attn", description="Attention-gated U-Nets and MONAI bundles for CT and MRI segmentation."
+    )
+    parser.add_argument("--version", action="version", version=f"monai-attn {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    verb = verbs.add_parser("list", help="show the shipped bundles")
+    verb.set_defaults(run=_list)
+
+    verb = verbs.add_parser("copy", help="copy a shipped bundle to a folder, to edit it")
+    verb.add_argument("name", help="the bundle, as `monai-attn list` shows it")
+    verb.add_argument("dir", help="the copy becomes <dir>/<name>")
+    verb.set_defaults(run=_copy)
+
+    verb = verbs.add_parser("render", help="write a bundle's configs/ from its bundle.json and the templates")
+    verb.add_argument("bundle", help="folder of a bundle, or the name of a shipped one")
+    verb.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
+    verb.set_defaults(run=_render)
+
+    verb = verbs.add_parser("demo", help="segment both hippocampi of a real averaged brain and show the result")
+    verb.add_argument("--output_dir", default="monai-attn-demo", help="folder for the results (%(default)s)")
+    verb.add_argument("--device", help="cpu, cuda, ... (CUDA when there is one)")
+    verb.set_defaults(run=_demo)
+    return parser
+
+
+def _list(_options: argparse.Namespace) -> int:
+    rows = [("name", "task", "modality", "dims", "Dice", "MB")]
+    for info in list_bundles():
+        numbers = (f"{info.spatial_dims}D", f"{info.dice:.3f}", f"{info.megabytes:.1f}")
+        rows.append((info.name, info.task, info.modality, *numbers))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _copy(options: argparse.Namespace) -> int:
+    print(f"copied to {copy_bundle(options.name, options.dir)}")
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    root = Path(options.bundle)
+    if not root.is_dir():
+        root = bundle_dir(options.bundle)
+    changed = render(root, write=not options.check)
+    for path in changed:
+        print(f"{'would change' if options.check else 'wrote'} {path}")
+    if not changed:
+        print(f"{root / 'configs'} is up to date")
+    return 1 if options.check and changed else 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    demo(options.output_dir, options.device)
     return 0

@@ -2,13 +2,14 @@
 
 from .command_line import check_command_line, check_overlays, check_overrides
 from .errors import one_line_errors
-from .locate import bundle_dir
+from .locate import BundleInfo, bundle_dir, copy_bundle, list_bundles
 from .preflight import check_device, check_output_dir, preflight
 from .ranks import ReshufflingSampler, rank_device, start_ranks
 from .render import render, rendered_files
 from .start import bundle_name, check_installed, checkpoints, run_name, sqlite_uri, warm_start
 
 __all__ = [
+    "BundleInfo",
     "ReshufflingSampler",
     "bundle_dir",
     "bundle_name",
@@ -19,6 +20,8 @@ __all__ = [
     "check_overlays",
     "check_overrides",
     "checkpoints",
+    "copy_bundle",
+    "list_bundles",
     "one_line_errors",
     "preflight",
     "rank_device",

@@ -6,7 +6,6 @@ show either, so this looks at the command line itself.
 
 import ast
 import inspect
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,15 +36,14 @@ def check_command_line() -> None:
     one_line_errors()
     if not is_monai_bundle():
         return
-    given = _given(sys.argv[1:])
+    given: dict[str, Any] = dict(_given(sys.argv[1:]))
     if isinstance(given.get("args_file"), str):
         given = {**ConfigParser.load_config_file(given["args_file"]), **given}
-    files = given.get("config_file")
-    if files is None:
-        return
-    names = [files] if isinstance(files, str) else list(files)
+    files = given.get("config_file", [])
+    names: list[str] = [files] if isinstance(files, str) else files
     check_overlays(names)
-    tracking = list(DEFAULT_MLFLOW_SETTINGS["configs"]) if "tracking" in given else []
+    settings: Any = DEFAULT_MLFLOW_SETTINGS["configs"]  # what MONAI's own --tracking adds to the config
+    tracking = list(settings) if "tracking" in given else []
     config = ConfigParser.load_config_files(names)
     check_overrides(config, [key for key in given if key not in {*OWN, *tracking, "save_execute_config"}])
 
@@ -102,21 +100,21 @@ def _arguments(target: str) -> list[str]:
     found, there = optional_import(module, name=target.rpartition(".")[2])
     if not there:
         return []
-    callables: list[Callable[..., Any]] = [found]
+    functions: list[Callable[..., Any]] = [found]
     if inspect.isclass(found):  # a class that passes **options on takes what its bases take
-        callables = [vars(kind)["__init__"] for kind in found.__mro__ if "__init__" in vars(kind) and kind is not object]
+        functions = [vars(kind)["__init__"] for kind in found.__mro__[:-1] if "__init__" in vars(kind)]
     names: list[str] = []
-    for function in callables:
+    for function in functions:
         parameters = inspect.signature(function).parameters.values()
-        names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"]
+        names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
-    return names
+    return [name for name in names if name != "self"]
 
 
-def _given(words: Sequence[str]) -> dict[str, Any]:
+def _given(words: Sequence[str]) -> dict[str, str | list[str]]:
     """Switches and their values as MONAI's command line (fire) reads them."""
-    given: dict[str, Any] = {}
+    given: dict[str, str | list[str]] = {}
     position = 0
     while position < len(words):
         word = words[position]
@@ -131,13 +129,10 @@ def _given(words: Sequence[str]) -> dict[str, Any]:
     return given
 
 
-def _value(text: str) -> Any:
-    if text.startswith("[") or text.startswith("("):
-        try:
-            return list(ast.literal_eval(text))
-        except (ValueError, SyntaxError):
-            return [item.strip(" '\"") for item in text.strip("[]()").split(",")]
-    try:
-        return json.loads(text) if text.startswith("{") else text
-    except ValueError:
+def _value(text: str) -> str | list[str]:
+    if not text.startswith(("[", "(")):
         return text
+    try:
+        return [str(item) for item in ast.literal_eval(text)]
+    except (ValueError, SyntaxError):  # [a.json,b.json] without quotes, which fire takes for strings, too
+        return [item.strip(" '\"") for item in text.strip("[]()").split(",")]

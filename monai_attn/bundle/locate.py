@@ -1,23 +1,93 @@
-"""Where the bundles are: inside an installed wheel, or beside the package in a clone."""
+"""Where the shipped bundles are, what they do, and how to get a copy."""
 
+import json
+import shutil
+from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
-__all__ = ["bundle_dir"]
+__all__ = ["BundleInfo", "bundle_dir", "copy_bundle", "list_bundles"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 CLONE = PACKAGE.parent
 
 
+@dataclass(frozen=True)
+class BundleInfo:
+    """What ``monai-attn list`` shows of a bundle.
+
+    Attributes:
+        name: name of its folder.
+        task: what it segments.
+        modality: such as "MR" or "CT".
+        spatial_dims: 2 or 3.
+        dice: mean Dice on held-back cases, as its card says; NaN where there is none.
+        megabytes: size of its weights in MB (10**6 bytes).
+    """
+
+    name: str
+    task: str
+    modality: str
+    spatial_dims: int
+    dice: float
+    megabytes: float
+
+
 def bundle_dir(name: str) -> Path:
-    """Folder of a shipped bundle.
+    """Folder of a shipped bundle: inside an installed wheel, or beside the package in a clone.
 
     Raises:
         ValueError: when there is no bundle of that name; the message lists those there are.
     """
-    home = PACKAGE / "bundles"  # a wheel's; a folder of that name beside the package counts in a clone only
-    if not home.is_dir() and (CLONE / "pyproject.toml").is_file():
-        home = CLONE / "bundles"
-    shipped = {path.parents[1].name: path.parents[1] for path in home.glob("*/configs/metadata.json")}
+    shipped = _shipped()
     if name not in shipped:
         raise ValueError(f"bundle '{name}' is not shipped: use one of {', '.join(sorted(shipped)) or '(none found)'}")
     return shipped[name]
+
+
+def list_bundles() -> list[BundleInfo]:
+    """The shipped bundles, sorted by name."""
+    infos = []
+    for name, root in sorted(_shipped().items()):
+        metadata = json.loads((root / "configs" / "metadata.json").read_text(encoding="utf-8"))
+        image = metadata["network_data_format"]["inputs"]["image"]
+        weights = root / "models" / "model.pt"
+        infos.append(
+            BundleInfo(
+                name=name,
+                task=metadata["task"],
+                modality=image["modality"],
+                spatial_dims=len(image["spatial_shape"]),
+                dice=metadata.get("eval_metrics", {}).get("dice_mean", float("nan")),
+                megabytes=weights.stat().st_size / 1e6 if weights.is_file() else 0.0,
+            )
+        )
+    return infos
+
+
+def copy_bundle(name: str, parent: str | PathLike[str]) -> Path:
+    """Copy a shipped bundle to ``<parent>/<name>``, where it can be edited.
+
+    Args:
+        name: the bundle.
+        parent: folder that gets the bundle's; made if it does not exist.
+
+    Returns:
+        the copy.
+
+    Raises:
+        ValueError: when there is no such bundle.
+        FileExistsError: when the copy is there already.
+    """
+    source, target = bundle_dir(name), Path(parent) / name
+    if target.exists():
+        raise FileExistsError(f"'{target}' exists already: remove it, or copy to another folder")
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "eval", ".*"))
+    return target
+
+
+def _shipped() -> dict[str, Path]:
+    home = PACKAGE / "bundles"  # a wheel's; a folder of that name beside the package counts in a clone only
+    if not home.is_dir() and (CLONE / "pyproject.toml").is_file():
+        home = CLONE / "bundles"
+    return {path.parents[1].name: path.parents[1] for path in home.glob("*/configs/metadata.json")}

@@ -27,14 +27,15 @@ REQUIRED = "_required_"
 WIDTH = 110
 
 
-def render(bundle_root: str | PathLike[str]) -> list[Path]:
+def render(bundle_root: str | PathLike[str], write: bool = True) -> list[Path]:
     """Write ``configs/`` of a bundle from its ``bundle.json`` and the templates.
 
     Args:
         bundle_root: folder with ``bundle.json``.
+        write: otherwise only see what would change.
 
     Returns:
-        the files that changed.
+        the files that changed, or would.
 
     Raises:
         FileNotFoundError: when there is no ``bundle.json``.
@@ -45,9 +46,10 @@ def render(bundle_root: str | PathLike[str]) -> list[Path]:
     for name, text in rendered_files(root).items():
         path = root / "configs" / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
             changed.append(path)
+            if write:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text, encoding="utf-8")
     return changed
 
 
@@ -98,7 +100,7 @@ def _template(name: str) -> str:
 
 def _replace(content: dict[str, Any], key: str, value: Any, where: str) -> None:
     *path, leaf = key.split("::")
-    node = content
+    node: Any = content
     for part in (*path, leaf):
         if not isinstance(node, dict) or part not in node:
             raise unknown_key(where, key, [*content, *_paths(content)])
@@ -116,7 +118,8 @@ def _paths(content: dict[str, Any], prefix: str = "") -> Iterator[str]:
 def _pretty(value: Any, indent: str = "", used: int = 0) -> str:
     """JSON with what fits into a line in one line."""
     line = json.dumps(value, ensure_ascii=False)
-    if indent and len(indent) + used + len(line) <= WIDTH or not isinstance(value, dict | list) or not value:
+    fits = len(indent) + used + len(line) <= WIDTH and indent != ""
+    if fits or not isinstance(value, dict | list) or not value:
         return line
     inner = indent + "    "
     if isinstance(value, list):

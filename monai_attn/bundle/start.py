@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from ..paths import path_argument
 from ..networks import LoadedWeights, load_weights
+from ..paths import path_argument
 
 __all__ = ["bundle_name", "check_installed", "checkpoints", "run_name", "sqlite_uri", "warm_start"]
 

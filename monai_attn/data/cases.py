@@ -7,8 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .datalist import datalist_file, read_datalist
 from ..paths import path_argument
+from .datalist import datalist_file, read_datalist
 
 __all__ = ["case_name", "find_cases", "image_files"]
 
@@ -104,8 +104,8 @@ def _folder_cases(root: Path, folder: str, labelled: bool, in_channels: int) -> 
         like = next(iter(files.values()))
         suffix = like.name[len(case_name(like)) :]
         paths = [str(files.get(k, like.with_name(f"{name}_{k:04d}{suffix}"))) for k in range(count)]
-        case = {"case": name, "image": paths if count > 1 else paths[0]}
-        yield {**case, "label": labels[name]} if name in labels else case
+        joined: dict[str, Any] = {"case": name, "image": paths if count > 1 else paths[0]}
+        yield {**joined, "label": labels[name]} if name in labels else joined
 
 
 def _nifti_files(path: Path) -> Iterator[Path]:

@@ -10,8 +10,8 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from .cases import IMAGE_FOLDERS, LABEL_FOLDERS, image_files
 from ..paths import path_argument
+from .cases import IMAGE_FOLDERS, LABEL_FOLDERS, image_files
 
 __all__ = ["check_cases"]
 
@@ -96,9 +96,7 @@ def _voxels(image: SpatialImage, path: str) -> NDArray[Any]:
         raise ValueError(f"'{path}' has damaged or missing voxels ({error}): replace the file") from error
 
 
-def _check_channels(
-    files: list[str], image: SpatialImage, in_channels: int, spatial_dims: int, stacks: bool
-) -> None:
+def _check_channels(files: list[str], image: SpatialImage, in_channels: int, spatial_dims: int, stacks: bool) -> None:
     shape = tuple(image.shape)
     fits = spatial_dims <= len(shape) <= spatial_dims + 1 and min(shape) > 0
     if spatial_dims == 2:  # a third axis is a stack of slices, which MONAI reads as one channel

@@ -74,5 +74,5 @@ class InputGridWriter(NibabelWriter):
         maps = np.asarray(self.data_obj).astype(self.output_dtype)
         grid = source.shape if maps[0].size == np.prod(source.shape) else source.shape[:3]  # no channels of the image
         if len(maps) > 1:
-            grid = (*grid, 1)[:3] + (len(maps),)
+            grid = (*(*grid, 1)[:3], len(maps))
         nib.save(kind(np.moveaxis(maps, 0, -1).reshape(grid), None, header), filename)

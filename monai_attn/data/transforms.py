@@ -86,9 +86,7 @@ class RandFlipSwapd(RandFlipd):
         self.swap = [tuple(pair) for pair in swap]
         self.label_keys = [label_keys] if isinstance(label_keys, str) else list(label_keys)
 
-    def __call__(
-        self, data: Mapping[Hashable, torch.Tensor], lazy: bool | None = None
-    ) -> dict[Hashable, torch.Tensor]:
+    def __call__(self, data: Mapping[Hashable, torch.Tensor], lazy: bool | None = None) -> dict[Hashable, torch.Tensor]:
         """Return ``data`` flipped, with labels swapped, or as it is."""
         result = super().__call__(data, lazy)
         if self._do_transform:

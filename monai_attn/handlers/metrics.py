@@ -1,11 +1,19 @@
 """Metrics over cases and classes: absent classes are left out, distances are in mm where the spacing is real."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from monai.metrics import DiceMetric, HausdorffDistanceMetric, SurfaceDiceMetric, compute_hausdorff_distance
-from monai.metrics import compute_surface_dice as monai_surface_dice
+from monai.metrics import (
+    DiceMetric,
+    HausdorffDistanceMetric,
+    SurfaceDiceMetric,
+    compute_hausdorff_distance,
+    compute_surface_dice,
+)
 from torch import Tensor
 
 __all__ = ["HausdorffDistance95", "MacroDice", "SurfaceDice"]
@@ -50,10 +58,10 @@ class HausdorffDistance95(HausdorffDistanceMetric):
         distances = torch.full(present.shape, float("nan"))
         distances[present & ~predicted] = float("inf")
         for case, channel in (present & predicted).nonzero().tolist():
-            pair = [t[case, channel + 1][None, None] for t in (_plain(y_pred), _plain(y))]
-            distance = compute_hausdorff_distance(
-                *pair, include_background=True, percentile=95, spacing=_spacing(y, self.unit)
-            )
+            one, other = (_plain(t)[case, channel + 1][None, None] for t in (y_pred, y))
+            spacing = _spacing(y, self.unit)
+            with _quietly():
+                distance = compute_hausdorff_distance(one, other, True, percentile=95, spacing=spacing)
             distances[case, channel] = distance.flatten()[0]
         return distances
 
@@ -85,16 +93,24 @@ class SurfaceDice(SurfaceDiceMetric):
         scores = torch.full(present.shape, float("nan"))
         scores[present & ~predicted] = 0.0
         for case, channel in (present & predicted).nonzero().tolist():
-            pair = [t[case, channel + 1][None, None] for t in (_plain(y_pred), _plain(y))]
-            score = monai_surface_dice(
-                *pair, [self.tolerance], include_background=True, spacing=_spacing(y, self.unit)
-            )
+            one, other = (_plain(t)[case, channel + 1][None, None] for t in (y_pred, y))
+            spacing = _spacing(y, self.unit)
+            with _quietly():
+                score = compute_surface_dice(one, other, [self.tolerance], include_background=True, spacing=spacing)
             scores[case, channel] = score.flatten()[0]
         return scores
 
     def aggregate(self, reduction: Any = None) -> Tensor:  # noqa: ARG002 (MONAI's signature)
         """Return the mean over cases, then over classes."""
         return _macro_mean(self.get_buffer())  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """MONAI 1.6 warns its users that it passes a deprecated argument to itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def _macro_mean(scores: Any) -> Tensor:

@@ -92,7 +92,6 @@ def load_weights(
     return report
 
 
-
 def load_networks(
     network: nn.Module, paths: Sequence[str | PathLike[str]], device: str | torch.device = "cpu"
 ) -> list[nn.Module]:
@@ -110,6 +109,7 @@ def load_networks(
     for member, path in zip(copies, paths, strict=True):
         load_weights(member, path)
     return copies
+
 
 def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
     path = str(path)  # MONAI's command line makes numbers of names like 5

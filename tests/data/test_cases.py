@@ -91,8 +91,8 @@ def test_two_files_of_one_name(tmp_path):
     ("shape", "message"),
     [
         ((4, 5, 6, 2), r"a\.nii' of shape .* has 2 channels, .* takes 1"),
-        ((4, 5), r"a\.nii' of shape \(4, 5\) is no 3D image"),
-        ((4, 5, 6, 1, 1), r"a\.nii' of shape \(4, 5, 6, 1, 1\) is no 3D image"),
+        ((4, 5), r"a\.nii' of shape \(4, 5\) is not a 3D image"),
+        ((4, 5, 6, 1, 1), r"a\.nii' of shape \(4, 5, 6, 1, 1\) is not a 3D image"),
     ],
 )
 def test_wrong_channels_or_rank(tmp_path, shape, message):
@@ -152,8 +152,8 @@ def test_an_affine_that_is_no_place_is_refused(tmp_path, column):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda label: label[:, :, :-1], r"case_2\.nii\.gz' has shape .* one channel on the image's grid"),
-        (lambda label: np.stack([label, label], -1), r"case_2\.nii\.gz' has shape .* one channel on the image's grid"),
+        (lambda label: label[:, :, :-1], r"case_2\.nii\.gz' has shape .* one channel on that grid"),
+        (lambda label: np.stack([label, label], -1), r"case_2\.nii\.gz' has shape .* one channel on that grid"),
         (lambda label: label * 5, r"case_2\.nii\.gz' has the values \[5, 10\], but the classes are 0 to 2"),
         (lambda label: label.astype(np.int16) - 1, r"values \[-1\]"),
         (lambda label: label.astype(np.float32) / 2, r"values \[0.5\]"),
