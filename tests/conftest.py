@@ -1,14 +1,19 @@
 """Data for the tests: small generated cases, and the real ones where they are at hand."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
+from monai.bundle import run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = REPOSITORY / "bundles"
@@ -31,15 +36,19 @@ def save_nifti(path: Path, array: np.ndarray, affine: np.ndarray | None = None) 
 
 @pytest.fixture
 def make_dataset(tmp_path: Path) -> Callable[..., Path]:
-    """Make ``imagesTr/`` and ``labelsTr/`` with noisy boxes: a bright one (label 1) and a brighter one (label 2)."""
+    """Make ``imagesTr/`` and ``labelsTr/`` with noisy slabs, brighter from class to class, in 2D or 3D."""
 
-    def make(count: int = 4, shape: tuple[int, ...] = (30, 41, 27), name: str = "dataset") -> Path:
+    def make(
+        count: int = 4, shape: tuple[int, ...] = (30, 41, 27), name: str = "dataset", num_classes: int = 3
+    ) -> Path:
         rng = np.random.default_rng(0)
         root = tmp_path / name
         for index in range(count):
             label = np.zeros(shape, np.uint8)
-            label[8:20, 6 + index % 3 : 18, 8:18] = 1
-            label[8:20, 18:32, 8:18] = 2
+            inner = tuple(slice(size // 4, size - size // 4) for size in shape[2:])
+            edges = np.linspace(5 + index % 3, shape[1] - 8, num_classes).astype(int)
+            for value in range(1, num_classes):
+                label[(slice(6, -8), slice(edges[value - 1], edges[value]), *inner)] = value
             image = (100 * label + rng.normal(0, 20, shape)).astype(np.float32)
             save_nifti(root / "imagesTr" / f"case_{index}.nii.gz", image)
             save_nifti(root / "labelsTr" / f"case_{index}.nii.gz", label)
@@ -48,11 +57,71 @@ def make_dataset(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@dataclass(frozen=True)
+class Bundle:
+    """A shipped bundle, or a copy of one."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return self.root.name
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return json.loads((self.root / "configs" / "metadata.json").read_text())
+
+    @property
+    def spatial_dims(self) -> int:
+        return len(self.metadata["network_data_format"]["inputs"]["image"]["spatial_shape"])
+
+    @property
+    def num_classes(self) -> int:
+        return self.metadata["network_data_format"]["outputs"]["pred"]["num_channels"]
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.metadata["network_data_format"]["outputs"]["pred"]["channel_def"].values())[1:]
+
+    def configs(self, *names: str) -> list[str]:
+        return [str(self.root / "configs" / f"{name}.json") for name in names]
+
+    def run(self, *names: str, **overrides: Any) -> None:
+        """Run laid-over configs through MONAI's Python interface."""
+        files = self.configs(*names)
+        run(config_file=files if len(files) > 1 else files[0], bundle_root=str(self.root), **overrides)
+
+
+SHIPPED = [Bundle(path.parents[1]) for path in sorted(BUNDLES.glob("*/configs/metadata.json"))]
+
+
+@pytest.fixture(params=SHIPPED, ids=lambda bundle: bundle.name)
+def shipped(request: pytest.FixtureRequest) -> Bundle:
+    """Each bundle where it is."""
+    return request.param
+
+
+@pytest.fixture(params=SHIPPED, ids=lambda bundle: bundle.name)
+def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Bundle:
+    """A copy of each bundle alone, away from the repository."""
+    return Bundle(Path(shutil.copytree(request.param.root, tmp_path / "a copy" / request.param.name)))
+
+
+@pytest.fixture
+def bundle_data(bundle: Bundle, make_dataset: Callable[..., Path]) -> Callable[..., Path]:
+    """Make small data that fit ``bundle``."""
+
+    def make(count: int = 4, name: str = "dataset") -> Path:
+        return make_dataset(count, (30, 41, 27)[: bundle.spatial_dims], name, bundle.num_classes)
+
+    return make
+
+
 @pytest.fixture
 def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run ``python -m ...`` as a person would, from a folder that has nothing to do with the package."""
 
-    def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def call(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         folder = cwd or tmp_path / "elsewhere"
         folder.mkdir(exist_ok=True)
         environment = {key: value for key, value in os.environ.items() if key != "MONAI_ATTN_DEBUG"}
@@ -66,4 +135,4 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             check=False,
         )
 
-    return run
+    return call

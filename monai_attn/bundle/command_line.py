@@ -80,8 +80,8 @@ def check_overrides(config: dict[str, Any], overrides: Sequence[str]) -> None:
             known = list(node) if isinstance(node, dict) else [str(k) for k in range(len(node))]
             if part not in known:
                 target = node.get("_target_") if isinstance(node, dict) else None
-                arguments = _arguments(target) if isinstance(target, str) else []
-                if part in arguments and depth == len(parts) - 1:
+                arguments, takes_any = component_arguments(target) if isinstance(target, str) else ([], False)
+                if (part in arguments or takes_any) and depth == len(parts) - 1:
                     break
                 prefix = "".join(f"{name}::" for name in parts[:depth])
                 candidates = [f"{prefix}{name}" for name in (*known, *arguments) if not name.startswith("_")]
@@ -91,25 +91,31 @@ def check_overrides(config: dict[str, Any], overrides: Sequence[str]) -> None:
                 raise ValueError(f"override '{override}': '{part}' is {node!r} and has no parts; override it whole")
 
 
-def _arguments(target: str) -> list[str]:
-    """Names of the arguments that a component takes."""
+def component_arguments(target: str) -> tuple[list[str], bool]:
+    """Names of the arguments that a component takes, and whether it takes any other name, too.
+
+    Raises:
+        ValueError: when there is no such component.
+    """
     component: Any = ConfigParser().locator.get_component_module_name(target)
     module = target.rpartition(".")[0] if component is None else component
     if isinstance(module, list):
         module = module[0]
     found, there = optional_import(module, name=target.rpartition(".")[2])
     if not there:
-        return []
+        raise ValueError(f"_target_ '{target}' is not there: correct its name, or install the package that has it")
     functions: list[Callable[..., Any]] = [found]
-    if inspect.isclass(found):  # a class that passes **options on takes what its bases take
+    if inspect.isclass(found):
         functions = [vars(kind)["__init__"] for kind in found.__mro__[:-1] if "__init__" in vars(kind)]
     names: list[str] = []
     for function in functions:
         parameters = inspect.signature(function).parameters.values()
         names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            break
-    return [name for name in names if name != "self"]
+            return [name for name in names if name != "self"], False
+        if not function.__module__.startswith("monai_attn."):
+            break  # ours pass **options on to their base; where others pass theirs, nobody knows
+    return [name for name in names if name != "self"], True
 
 
 def _given(words: Sequence[str]) -> dict[str, str | list[str]]:

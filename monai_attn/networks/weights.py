@@ -179,10 +179,11 @@ def _check(report: LoadedWeights, path: str | PathLike[str], strict: bool, skip_
     wrong = [f"{name} {why}" for name, why in report.skipped.items() if not (skip_head and name.startswith(HEADS))]
     wrong += [f"{name} is missing" for name in report.missing if not (skip_head and name.startswith(HEADS))]
     if strict and wrong:
-        raise ValueError(
-            f"weights '{path}' belong to another architecture ({wrong[0]}, {len(wrong)} difference(s) in all): "
-            "pass --ckpt_path <weights of this network>, or set network_def to the network they were trained with"
-        )
+        cure = "pass --ckpt_path <weights of this network>, or set network_def to the network they were trained with"
+        kind = "belong to another architecture"
+        if all(text.startswith(HEADS) for text in wrong):
+            kind, cure = "have another number of classes", f"{cure}; to train on from them, --skip_head True"
+        raise ValueError(f"weights '{path}' {kind} ({wrong[0]}, {len(wrong)} difference(s) in all): {cure}")
     if not any_kernel:  # biases and norms alone fit many a network
         raise ValueError(
             f"weights '{path}' have nothing that fits this network ({', '.join(wrong[:2])}): pass weights of its kind"

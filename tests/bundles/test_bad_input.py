@@ -69,7 +69,65 @@ def absent_device(root, make):
     return "inference", make(), {"device": "cuda:99"}, ["device='cuda:99' cannot be used", "--device cpu"]
 
 
+def misspelt_override(root, make):
+    return "train", make(), {"max_epoch": "1"}, ["override 'max_epoch' is unknown", "did you mean 'max_epochs'?"]
+
+
+def misspelt_leaf(root, make):
+    options = {"train::dataset::cache_rat": "0.5"}
+    return "train", make(), options, ["'train::dataset::cache_rat'", "did you mean 'train::dataset::cache_rate'?"]
+
+
+def misspelt_network_argument(root, make):
+    return "inference", make(), {"network_def::dropot": "0.1"}, ["did you mean 'network_def::dropout'?"]
+
+
+def overlay_alone(root, make):
+    return "finetune", make(), {}, ["finetune.json' goes over train.json, but has nothing under it", "train.json','"]
+
+
+def overlay_on_the_wrong_file(root, make):
+    return ("inference", "finetune"), make(), {}, ["goes over train.json, but comes after a config of 'inference'"]
+
+
+def overlay_before_its_base(root, make):
+    return ("finetune", "train"), make(), {}, ["finetune.json' goes over train.json", "pass --config_file"]
+
+
+def several_processes_without_torchrun(root, make):
+    return ("train", "multi_gpu_train"), make(), {}, ["start it with torchrun"]
+
+
+def a_modality_missing_for_one_case(root, make):
+    for name in ("a_0000", "a_0001", "b_0000"):
+        save_nifti(root / "two" / f"{name}.nii.gz", np.zeros((20, 20, 20), np.float32))
+    return "inference", root / "two", {"network_def::in_channels": "2"}, ["case 'b' lacks", "b_0001.nii.gz'"]
+
+
+def other_number_of_classes(root, make):
+    options = {"network_def::out_channels": "4"}
+    return ("train", "finetune"), make(), options, ["model.pt", "4", "skip_head"]
+
+
+def a_listed_file_that_is_missing(root, make):
+    make()
+    entries = [{"image": f"imagesTr/case_{k}.nii.gz", "label": f"labelsTr/case_{k}.nii.gz"} for k in range(4)]
+    entries[2]["label"] = "labelsTr/gone.nii.gz"
+    (root / "dataset" / "dataset.json").write_text(json.dumps({"training": entries}))
+    return "train", root / "dataset", {}, ["case 'case_2' lacks", "gone.nii.gz': add that file"]
+
+
 FAULTS = (
+    misspelt_override,
+    misspelt_leaf,
+    misspelt_network_argument,
+    overlay_alone,
+    overlay_on_the_wrong_file,
+    overlay_before_its_base,
+    several_processes_without_torchrun,
+    a_modality_missing_for_one_case,
+    other_number_of_classes,
+    a_listed_file_that_is_missing,
     missing_folder,
     empty_folder,
     empty_training_folder,
@@ -89,7 +147,9 @@ def test_one_line_and_nothing_written(fault, command, make_dataset, tmp_path):
     config, dataset, options, parts = fault(tmp_path, make_dataset)
     overrides = {"bundle_root": str(BUNDLE), "dataset_dir": str(dataset), "output_dir": str(tmp_path / "out")} | options
     arguments = [word for key, value in overrides.items() for word in (f"--{key}", value)]
-    done = command("monai.bundle", "run", "--config_file", str(BUNDLE / "configs" / f"{config}.json"), *arguments)
+    names = [str(BUNDLE / "configs" / f"{name}.json") for name in ([config] if isinstance(config, str) else config)]
+    files = names[0] if len(names) == 1 else str(names)
+    done = command("monai.bundle", "run", "--config_file", files, *arguments)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: ")

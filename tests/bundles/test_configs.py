@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import BUNDLES, REPOSITORY
+from conftest import BUNDLES, REPOSITORY, SHIPPED
 from monai.bundle import ConfigParser, ConfigWorkflow, load
 
 from monai_attn import load_weights
+from monai_attn.bundle import command_line, render, rendered_files
 
-ROOTS = sorted(path.parents[1] for path in BUNDLES.glob("*/configs/metadata.json"))
-CONFIGS = [path for root in ROOTS for path in sorted(root.glob("configs/*.json")) if path.name != "metadata.json"]
-WORKFLOWS = {"train": "train", "evaluate": "inference", "inference": "inference"}
-
-
-def bundle_id(path: Path) -> str:
-    return str(path.relative_to(BUNDLES))
+CONFIGS = [path for b in SHIPPED for path in sorted(b.root.glob("configs/*.json")) if path.name != "metadata.json"]
+STANDALONE = {"train": "train", "evaluate": "inference", "inference": "inference"}
+OVERLAYS = {
+    "finetune": "train",
+    "multi_gpu_train": "train",
+    "tracking_mlflow": "train",
+    "multi_gpu_evaluate": "evaluate",
+    "inference_probabilities": "inference",
+    "inference_ensemble": "inference",
+}
 
 
 def strings(node) -> list[str]:
@@ -29,31 +33,43 @@ def strings(node) -> list[str]:
     return [node] if isinstance(node, str) else []
 
 
-@pytest.fixture(params=ROOTS, ids=bundle_id)
-def root(request) -> Path:
-    return request.param
+def components(node) -> list[dict]:
+    if isinstance(node, dict):
+        inner = [c for value in node.values() for c in components(value)]
+        return [node, *inner] if "_target_" in node else inner
+    return [c for value in node for c in components(value)] if isinstance(node, list) else []
 
 
-@pytest.fixture(params=CONFIGS, ids=bundle_id)
+@pytest.fixture
+def root(shipped) -> Path:
+    return shipped.root
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda path: str(path.relative_to(BUNDLES)))
 def config(request) -> Path:
     return request.param
 
 
+def test_rendering_changes_nothing(root):
+    assert render(root, write=False) == []
+    assert {path.name for path in (root / "configs").iterdir()} == set(rendered_files(root))
+
+
 def test_the_bundle_is_complete(root):
     wanted = {"configs/logging.conf", "docs/README.md", "docs/data_license.txt", "LICENSE", "models/model.pt"}
-    wanted |= {f"configs/{name}.json" for name in WORKFLOWS}
+    wanted |= {f"configs/{name}.json" for name in (*STANDALONE, *OVERLAYS)}
     assert sorted(name for name in wanted if not (root / name).is_file()) == []
     assert (root / "models" / "model.pt").stat().st_size < 25e6
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.parametrize("name", STANDALONE)
 def test_monais_properties_are_there_without_data_and_without_writing(root, name, tmp_path, monkeypatch):
     root = Path(shutil.copytree(root, tmp_path / root.name))
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.chdir(tmp_path)
     workflow = ConfigWorkflow(
         str(root / "configs" / f"{name}.json"),
-        workflow_type=WORKFLOWS[name],
+        workflow_type=STANDALONE[name],
         logging_file=False,
         bundle_root=str(root),
         dataset_dir=str(tmp_path / "absent"),
@@ -72,7 +88,7 @@ def test_monais_load_gives_the_network_with_its_weights(root, workflow_type):
 
 def test_the_network_is_what_the_metadata_say_and_takes_the_weights(root):
     parsers = {
-        name: ConfigParser(ConfigParser.load_config_file(root / "configs" / f"{name}.json")) for name in WORKFLOWS
+        name: ConfigParser(ConfigParser.load_config_file(root / "configs" / f"{name}.json")) for name in STANDALONE
     }
     definitions = [parser["network_def"] for parser in parsers.values()]
     assert all(definition == definitions[0] for definition in definitions)
@@ -88,16 +104,28 @@ def test_the_network_is_what_the_metadata_say_and_takes_the_weights(root):
 
 
 def test_preprocessing_is_the_same_in_training_and_use(root):
-    parsers = {name: ConfigParser.load_config_file(root / "configs" / f"{name}.json") for name in WORKFLOWS}
-    names = ("_target_", "axcodes", "pixdim", "lower", "upper")
+    parsers = {name: ConfigParser.load_config_file(root / "configs" / f"{name}.json") for name in STANDALONE}
+    assert parsers["train"]["image_transforms"] == parsers["inference"]["image_transforms"]
+    assert parsers["evaluate"]["image_transforms"] == parsers["inference"]["image_transforms"]
+    for name, node in (("train", "train"), ("train", "validate"), ("evaluate", None), ("inference", None)):
+        config = parsers[name] if node is None else parsers[name][node]
+        assert config["preprocessing"]["transforms"].startswith("$@loading + @image_transforms")
 
-    def steps(transforms):
-        return [{key: step[key] for key in names if key in step} for step in transforms]
 
-    used = steps(parsers["inference"]["preprocessing"]["transforms"])
-    assert steps(parsers["evaluate"]["preprocessing"]["transforms"]) == used
-    assert steps(parsers["train"]["train"]["preprocessing"]["transforms"])[: len(used)] == used
-    assert f"[:{len(used)}]" in parsers["train"]["validate"]["preprocessing"]["transforms"]
+def test_every_component_is_public_and_takes_its_arguments(config):
+    for component in components(json.loads(config.read_text())):
+        target = component["_target_"]
+        assert "._" not in target
+        given = [name for name in component if not name.startswith("_")]
+        known, takes_any = command_line.component_arguments(target)
+        assert takes_any or set(given) <= set(known), f"{target} does not take {set(given) - set(known)}"
+
+
+def test_overlays_say_what_they_go_over(root):
+    for name, base in OVERLAYS.items():
+        content = json.loads((root / "configs" / f"{name}.json").read_text())
+        assert content["overlay_of"] == base
+        assert not any("::" in key for key in content)  # on the wrong base, MONAI would fail before our message
 
 
 def test_the_metadata_follow_the_zoos_schema(root):

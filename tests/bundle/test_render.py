@@ -1,0 +1,102 @@
+import json
+
+import pytest
+from conftest import SHIPPED
+
+from monai_attn import cli
+from monai_attn.bundle import copy_bundle, list_bundles, render, rendered_files
+
+
+@pytest.fixture
+def spec(tmp_path):
+    """A copy of a bundle's spec, and a way to change it."""
+    content = json.loads((SHIPPED[0].root / "bundle.json").read_text())
+
+    def change(edit=lambda _: None):
+        edit(content)
+        (tmp_path / "bundle.json").write_text(json.dumps(content))
+        return tmp_path
+
+    return change
+
+
+def test_rendering_is_deterministic_and_says_what_changed(spec, capsys):
+    root = spec()
+    assert cli.main(["render", str(root), "--check"]) == 1
+    assert not (root / "configs").exists()
+    written = render(root)
+    assert {path.name for path in written} == set(rendered_files(root))
+    assert rendered_files(root) == rendered_files(root)
+    assert render(root) == []
+    assert cli.main(["render", str(root)]) == 0
+    assert "is up to date" in capsys.readouterr().out
+    (root / "configs" / "train.json").write_text("{}")
+    assert [path.name for path in render(root)] == ["train.json"]
+
+
+def test_a_spec_changes_whole_keys_and_leaves(spec):
+    def edit(content):
+        content["train"]["batch_size"] = 7
+        content["train"]["optimizer::weight_decay"] = 0.5
+
+    rendered = json.loads(rendered_files(spec(edit))["train.json"])
+    assert (rendered["batch_size"], rendered["optimizer"]["weight_decay"]) == (7, 0.5)
+    assert rendered["optimizer"]["_target_"] == "torch.optim.AdamW"
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda c: c.update(trian={}), r"section 'trian' is unknown: did you mean 'train'\?"),
+        (lambda c: c["train"].update(max_epoch=3), r"train 'max_epoch' is unknown: did you mean 'max_epochs'\?"),
+        (
+            lambda c: c["train"].update({"optimizer::weight_dcay": 0}),
+            r"'optimizer::weight_dcay' is unknown: did you mean 'optimizer::weight_decay'\?",
+        ),
+        (lambda c: c["common"].pop("network_def"), r"train needs 'network_def', which has no default: add it"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_with_the_cure(spec, edit, message, capsys):
+    root = spec(edit)
+    with pytest.raises(ValueError, match=message):
+        rendered_files(root)
+    assert cli.main(["render", str(root)]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_spec_that_is_absent_or_no_json(tmp_path, capsys):
+    assert cli.main(["render", str(tmp_path)]) == 1
+    assert "bundle.json' does not exist" in capsys.readouterr().err
+    (tmp_path / "bundle.json").write_text("{,}")
+    assert cli.main(["render", str(tmp_path)]) == 1
+    assert "cannot be read as JSON" in capsys.readouterr().err
+
+
+def test_the_list_shows_every_bundle(capsys):
+    assert cli.main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["name", *(bundle.name for bundle in SHIPPED)]
+    for info, line in zip(list_bundles(), lines[1:], strict=True):
+        assert info.task in line
+        assert info.modality in ("CT", "MR")
+        assert f"{info.dice:.3f}" in line
+        assert info.dice > 0.5
+        assert 0 < info.megabytes < 25
+
+
+def test_a_copy_is_whole_and_never_replaces_anything(tmp_path, capsys):
+    name = SHIPPED[0].name
+    assert cli.main(["copy", name, str(tmp_path / "new" / "place")]) == 0
+    copied = tmp_path / "new" / "place" / name
+    assert str(copied) in capsys.readouterr().out
+    assert render(copied) == []
+    assert (copied / "models" / "model.pt").read_bytes() == (SHIPPED[0].root / "models" / "model.pt").read_bytes()
+    assert cli.main(["copy", name, str(tmp_path / "new" / "place")]) == 1
+    assert "exists already: remove it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["nonsense", "../hippocampus_mri_attn_segmentation", "/etc"])
+def test_only_shipped_names_are_copied(tmp_path, name):
+    with pytest.raises(ValueError, match=r"is not shipped: use one of .*hippocampus"):
+        copy_bundle(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
