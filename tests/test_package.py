@@ -40,7 +40,7 @@ def defined_names() -> dict[str, str]:
 def test_the_locator_knows_exactly_one_module_for_every_public_name():
     expected = defined_names()
     locator = ComponentLocator()
-    assert {"AttentionGate", "AttentionGatedUNet", "load_weights", "DiceTable", "demo"} <= set(expected)
+    assert {"AttentionGate", "AttentionGatedUNet", "load_weights", "ScoreTable", "demo"} <= set(expected)
     assert {name: locator.get_component_module_name(name) for name in expected} == expected
 
 

@@ -18,7 +18,11 @@ def label_map(path) -> np.ndarray:
 
 def test_finetuning_starts_from_the_shipped_weights(bundle, bundle_data, tmp_path, caplog):
     caplog.set_level("INFO")
-    options = {"learning_rate": 0.0, "max_epochs": 1, "amp": False}  # without learning, what comes out is what went in
+    options = {
+        "learning_rate": 0.0,
+        "max_epochs": 1,
+        "val_interval": 1,
+    }  # without learning, what comes out is what went in
     bundle.run("train", "finetune", dataset_dir=str(bundle_data()), output_dir=str(tmp_path / "out"), **options)
     shipped = torch.load(bundle.root / "models" / "model.pt", weights_only=True)
     tuned = torch.load(tmp_path / "out" / "model.pt", weights_only=True)
