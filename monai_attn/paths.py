@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-__all__ = ["path_argument"]
+__all__ = ["misread", "path_argument"]
 
 
 def path_argument(name: str, value: Any) -> Path:
@@ -26,6 +26,13 @@ def path_argument(name: str, value: Any) -> Path:
     if typed is None:
         raise ValueError(f"{name}={value!r} arrived as a {type(value).__name__}, not a path: put ./ before it")
     return Path(typed)
+
+
+def misread(value: Any) -> str:
+    """A remark on a path that is not there and did not arrive as text, empty for text."""
+    if isinstance(value, str | PathLike):
+        return ""
+    return f" (read as the {type(value).__name__} {value!r}; put ./ before a name like that)"
 
 
 def _typed(value: Any) -> str | None:

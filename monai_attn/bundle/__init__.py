@@ -1,5 +1,6 @@
 """From a bundle's spec to its configs, what these need at run time, and where the shipped bundles are."""
 
+from ..paths import path_argument
 from .command_line import check_command_line, check_overlays, check_overrides
 from .errors import one_line_errors
 from .locate import BundleInfo, bundle_dir, copy_bundle, list_bundles
@@ -23,6 +24,7 @@ __all__ = [
     "copy_bundle",
     "list_bundles",
     "one_line_errors",
+    "path_argument",
     "preflight",
     "rank_device",
     "render",

@@ -6,6 +6,7 @@ show either, so this looks at the command line itself.
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ from .render import unknown_key
 
 __all__ = ["check_command_line", "check_overlays", "check_overrides"]
 
+SWITCH = re.compile(r"--|-[A-Za-z]")  # as fire tells switches from values
+RESERVED = ("_target_", "_disabled_", "_requires_", "_desc_", "_mode_")  # MONAI's own in every component
 OWN = {*inspect.signature(monai_run).parameters, *inspect.signature(create_workflow).parameters} - {"override"}
 
 
@@ -45,7 +48,8 @@ def check_command_line() -> None:
     settings: Any = DEFAULT_MLFLOW_SETTINGS["configs"]  # what MONAI's own --tracking adds to the config
     tracking = list(settings) if "tracking" in given else []
     config = ConfigParser.load_config_files(names)
-    check_overrides(config, [key for key in given if key not in {*OWN, *tracking, "save_execute_config"}])
+    known = {*OWN, *tracking, "save_execute_config"}
+    check_overrides(config, [key for key in given if key not in known and not key.startswith("_meta_")])
 
 
 def check_overlays(names: Sequence[str]) -> None:
@@ -81,7 +85,7 @@ def check_overrides(config: dict[str, Any], overrides: Sequence[str]) -> None:
             if part not in known:
                 target = node.get("_target_") if isinstance(node, dict) else None
                 arguments, takes_any = component_arguments(target) if isinstance(target, str) else ([], False)
-                if (part in arguments or takes_any) and depth == len(parts) - 1:
+                if (part in (*arguments, *RESERVED) or takes_any) and target and depth == len(parts) - 1:
                     break
                 prefix = "".join(f"{name}::" for name in parts[:depth])
                 candidates = [f"{prefix}{name}" for name in (*known, *arguments) if not name.startswith("_")]
@@ -125,10 +129,10 @@ def _given(words: Sequence[str]) -> dict[str, str | list[str]]:
     while position < len(words):
         word = words[position]
         position += 1
-        if not word.startswith("--"):
+        if not SWITCH.match(word):
             continue
-        name, has_value, value = word[2:].partition("=")
-        if not has_value and position < len(words) and not words[position].startswith("--"):
+        name, has_value, value = word.lstrip("-").partition("=")
+        if not has_value and position < len(words) and not SWITCH.match(words[position]):
             value = words[position]
             position += 1
         given[name.replace("-", "_")] = _value(value)
@@ -136,7 +140,7 @@ def _given(words: Sequence[str]) -> dict[str, str | list[str]]:
 
 
 def _value(text: str) -> str | list[str]:
-    if not text.startswith(("[", "(")):
+    if (text[:1], text[-1:]) not in (("[", "]"), ("(", ")")) or Path(text).exists():
         return text
     try:
         return [str(item) for item in ast.literal_eval(text)]

@@ -1,14 +1,15 @@
 """The first thing a bundle's ``run`` does: see that all it needs is there, before anything is built or written."""
 
 import os
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..data import check_cases, image_files
-from ..paths import path_argument
+from ..data import LABEL_FOLDERS, check_cases, find_cases, image_files
+from ..paths import misread, path_argument
 
 __all__ = ["check_device", "check_output_dir", "preflight"]
 
@@ -20,6 +21,7 @@ def preflight(
     in_channels: int,
     spatial_dims: int,
     num_classes: int | None = None,
+    class_names: Sequence[str] | None = None,
     stacks: bool = False,
     output_dir: str | PathLike[str] | None = None,
     device: str | torch.device = "cpu",
@@ -36,8 +38,9 @@ def preflight(
         in_channels: channels that the network takes.
         spatial_dims: 2 or 3.
         num_classes: where labels are needed, how many values they may have, background included.
+        class_names: names of the classes but the background, one fewer than ``num_classes``.
         stacks: whether a 2D network may be given 3D images, as stacks of slices.
-        output_dir: where results will go, which must not be where the images are.
+        output_dir: where results will go, which must not be where images or labels are.
         device: where to compute.
 
     Raises:
@@ -48,15 +51,31 @@ def preflight(
     root = path_argument("bundle_root", bundle_root)
     if not (root / "configs" / "metadata.json").is_file():
         raise FileNotFoundError(
-            f"bundle_root='{root}' (that is '{root.resolve()}') is no bundle: "
+            f"bundle_root='{root}' (that is '{root.resolve()}') is no bundle{misread(bundle_root)}: "
             "pass --bundle_root <folder that holds configs/>, or start from inside it"
         )
     check_device(device)
+    if class_names is not None and num_classes is not None and len(class_names) != num_classes - 1:
+        raise ValueError(
+            f"class_names={list(class_names)} are {len(class_names)}, but network_def::out_channels={num_classes} "
+            f"needs {num_classes - 1}, one for each class but the background: pass both"
+        )
     if output_dir is not None:
         target = check_output_dir(output_dir)
-        if any(Path(file).resolve().parent == target for case in cases for file in image_files(case)):
-            raise ValueError(f"output_dir='{output_dir}' holds the images, which results would replace: use another")
+        if target in _data_folders(cases, dataset_dir, in_channels):
+            raise ValueError(
+                f"output_dir='{output_dir}' holds images or labels, which results would replace: use another"
+            )
     check_cases(cases, dataset_dir, in_channels, spatial_dims, num_classes, stacks)
+
+
+def _data_folders(cases: list[dict[str, Any]], dataset_dir: str | PathLike[str], in_channels: int) -> set[Path]:
+    """Folders of images and labels, those of labels that nobody asked for included."""
+    labelled = [case for case in cases if "label" in case] or find_cases(dataset_dir, True, in_channels)
+    images = {Path(file).resolve().parent for case in cases for file in image_files(case)}
+    labels = {Path(case["label"]).resolve().parent for case in labelled if "label" in case}
+    beside = {folder.parent / LABEL_FOLDERS[folder.name] for folder in images if folder.name in LABEL_FOLDERS}
+    return images | labels | beside
 
 
 def check_device(device: str | torch.device) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import time
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,32 @@ def warm_start(
     if pretrained is None:
         return None
     inner: Any = getattr(network, "module", network)
-    return load_weights(inner, path_argument("pretrained", pretrained), skip_head=skip_head, adapt_input=adapt_input)
+    try:
+        return load_weights(inner, pretrained, skip_head=skip_head, adapt_input=adapt_input)
+    except (OSError, ValueError) as error:  # a training has another switch for it than prediction
+        raise type(error)(str(error).replace("--ckpt_path", "--pretrained")) from error
 
 
-def checkpoints(bundle_root: str | PathLike[str]) -> list[str]:
-    """All ``models/*.pt`` of a bundle, sorted by name.
+def checkpoints(
+    bundle_root: str | PathLike[str],
+    ckpt_paths: Sequence[str] | str | None = None,
+    ckpt_path: str | PathLike[str] | None = None,
+) -> list[str]:
+    """Checkpoints of an ensemble: those given, or all ``models/*.pt`` of a bundle, sorted by name.
+
+    Args:
+        bundle_root: the bundle.
+        ckpt_paths: one or several files.
+        ckpt_path: refused, because it is the switch for one network.
 
     Raises:
-        FileNotFoundError: when there is none.
+        FileNotFoundError: when the bundle has none.
+        ValueError: when ``ckpt_path`` is given.
     """
+    if ckpt_path is not None:
+        raise ValueError(f"ckpt_path='{ckpt_path}' is for one network: pass --ckpt_paths \"['{ckpt_path}',...]\"")
+    if ckpt_paths is not None:
+        return [ckpt_paths] if isinstance(ckpt_paths, str) else [str(path) for path in ckpt_paths]
     folder = path_argument("bundle_root", bundle_root) / "models"
     found = sorted(str(path) for path in folder.glob("*.pt"))
     if not found:

@@ -1,6 +1,6 @@
 """From a folder of NIfTI files to checked and split cases."""
 
-from .cases import case_name, find_cases, image_files
+from .cases import LABEL_FOLDERS, case_name, find_cases, image_files
 from .check import check_cases
 from .outputs import InputGridWriter, InputNameLayout
 from .patients import find_patients
@@ -8,6 +8,7 @@ from .split import read_folds, split_cases, validation_cases
 from .transforms import NormalizeSlicesd, RandFlipSwapd, SqueezeSliced
 
 __all__ = [
+    "LABEL_FOLDERS",
     "InputGridWriter",
     "InputNameLayout",
     "NormalizeSlicesd",

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def find_cases(dataset_dir: str | PathLike[str], labelled: bool = False, in_chan
     return sorted(cases, key=lambda case: (case["case"], str(case["image"])))
 
 
-def image_files(case: dict[str, Any]) -> list[str]:
+def image_files(case: Mapping[str, Any]) -> list[str]:
     """Paths of a case's images, one for each channel or one for all."""
     return [case["image"]] if isinstance(case["image"], str) else list(case["image"])
 
@@ -79,6 +79,8 @@ def _listed_cases(
     for case in cases:
         joined = isinstance(case["image"], list) and "label" in case  # named after the label, not after one channel
         case["case"] = str(case.get("case", case_name(case["label"] if joined else image_files(case)[0])))
+        if not labelled:
+            case.pop("label", None)
     listed = {Path(file).resolve() for case in cases for file in image_files(case)}
     others = [case for case in beside if not listed & {Path(file).resolve() for file in image_files(case)}]
     if not labelled and in_channels == 1:
@@ -90,11 +92,14 @@ def _listed_cases(
 
 def _folder_cases(root: Path, folder: str, labelled: bool, in_channels: int) -> Iterator[dict[str, Any]]:
     labels = {case_name(path): str(path) for path in _nifti_files(root / LABEL_FOLDERS[folder])} if labelled else {}
+    images = {case_name(path): path for path in _nifti_files(root / folder)}
+    matches = {name: CHANNEL.fullmatch(name) for name in images if name not in labels}
+    joined = any(match and match["case"] in labels for match in matches.values()) if labelled else in_channels > 1
     channels: dict[str, dict[int, Path]] = {}
     for image in _nifti_files(root / folder):
         name = case_name(image)
-        numbered = CHANNEL.fullmatch(name)
-        if numbered and name not in labels and (numbered["case"] in labels if labelled else in_channels > 1):
+        numbered = matches.get(name)
+        if numbered and joined:
             channels.setdefault(numbered["case"], {})[int(numbered["channel"])] = image
         else:
             case = {"case": name, "image": str(image)}
@@ -104,8 +109,11 @@ def _folder_cases(root: Path, folder: str, labelled: bool, in_channels: int) -> 
         like = next(iter(files.values()))
         suffix = like.name[len(case_name(like)) :]
         paths = [str(files.get(k, like.with_name(f"{name}_{k:04d}{suffix}"))) for k in range(count)]
-        joined: dict[str, Any] = {"case": name, "image": paths if count > 1 else paths[0]}
-        yield {**joined, "label": labels[name]} if name in labels else joined
+        whole: dict[str, Any] = {"case": name, "image": paths if count > 1 else paths[0]}
+        yield {**whole, "label": labels[name]} if name in labels else whole
+    lonely = set(labels) - set(images) - set(channels)
+    if lonely:
+        logger.warning("%d label(s) in '%s' have no image: %s", len(lonely), folder, ", ".join(sorted(lonely)[:5]))
 
 
 def _nifti_files(path: Path) -> Iterator[Path]:

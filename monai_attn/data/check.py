@@ -10,8 +10,9 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..paths import path_argument
-from .cases import IMAGE_FOLDERS, LABEL_FOLDERS, image_files
+from ..paths import misread, path_argument
+from .cases import IMAGE_FOLDERS, LABEL_FOLDERS, case_name, image_files
+from .datalist import datalist_file
 
 __all__ = ["check_cases"]
 
@@ -41,9 +42,8 @@ def check_cases(
         FileNotFoundError: when the folder does not exist or holds no case, or a label is missing.
         ValueError: when a file cannot be read or does not fit, or two files give one case.
     """
-    root = path_argument("dataset_dir", dataset_dir)
     if not cases:
-        raise FileNotFoundError(_why_empty(root, num_classes is not None))
+        raise FileNotFoundError(_why_empty(dataset_dir, num_classes is not None))
     _check_names(cases, num_classes is not None)
     for case in tqdm(cases, desc="checking", leave=False):
         files = image_files(case)
@@ -60,22 +60,31 @@ def _check_names(cases: list[dict[str, Any]], labelled: bool) -> None:
     for case in cases:
         image, name = image_files(case)[0], case["case"]
         if name in seen:
-            raise ValueError(f"case '{name}' comes from two files, '{seen[name]}' and '{image}': rename or remove one")
+            cure = "rename or remove one, or give each a name of its own under 'case' in a datalist"
+            raise ValueError(f"case '{name}' comes from two files, '{seen[name]}' and '{image}': {cure}")
+        if name != Path(name).name:
+            raise ValueError(f"case '{name}' would name a result's file: give it a name without folders")
         seen[name] = image
         if labelled and "label" not in case:
             folder = Path(image).parent
-            expected = folder.parent / LABEL_FOLDERS.get(folder.name, "labels") / Path(image).name
-            raise FileNotFoundError(f"image '{image}' has no label: add '{expected}', or take the image out")
+            ending = Path(image).name[len(case_name(image)) :]
+            expected = folder.parent / LABEL_FOLDERS.get(folder.name, "labels") / f"{name}{ending}"
+            cure = "take the image out, or write a datalist if it is one of several channels of a case"
+            raise FileNotFoundError(f"image '{image}' has no label: add '{expected}', {cure}")
         for path in [*image_files(case), *([case["label"]] if labelled else [])]:
             if not Path(path).is_file():
                 raise FileNotFoundError(f"case '{name}' lacks '{path}': add that file, or take the case out")
 
 
-def _why_empty(root: Path, labelled: bool) -> str:
+def _why_empty(dataset_dir: str | PathLike[str], labelled: bool) -> str:
+    root = path_argument("dataset_dir", dataset_dir)
+    datalist = datalist_file(root)
+    if datalist is not None:
+        return f"'{datalist}' lists no case whose files are here: paths in it start from its folder; correct them"
     folders = " or ".join(f"{i}/ with {k}/" for i, k in LABEL_FOLDERS.items()) if labelled else ", ".join(IMAGE_FOLDERS)
     wanted = f"images and labels in {folders}" if labelled else f"NIfTI files in it, or in {folders}"
     if not root.exists():
-        return f"dataset_dir='{root}' does not exist: pass --dataset_dir <folder> with {wanted}"
+        return f"dataset_dir='{root}' does not exist{misread(dataset_dir)}: pass --dataset_dir <folder> with {wanted}"
     return f"dataset_dir='{root}' holds no case (*.nii.gz, *.nii): pass --dataset_dir <folder> with {wanted}"
 
 
@@ -98,9 +107,9 @@ def _voxels(image: SpatialImage, path: str) -> NDArray[Any]:
 
 def _check_channels(files: list[str], image: SpatialImage, in_channels: int, spatial_dims: int, stacks: bool) -> None:
     shape = tuple(image.shape)
-    fits = spatial_dims <= len(shape) <= spatial_dims + 1 and min(shape) > 0
+    fits = spatial_dims <= len(shape) <= 4 and min(shape) > 0
     if spatial_dims == 2:  # a third axis is a stack of slices, which MONAI reads as one channel
-        fits = fits and (stacks or shape[2:] in ((), (1,)))
+        fits = fits and (stacks or shape[2:3] in ((), (1,)))
     if not fits:
         kinds = {2: "a 2D image or a stack of them" if stacks else "a 2D image"}
         kind = kinds.get(spatial_dims, "a 3D image, alone or with one axis of channels behind")

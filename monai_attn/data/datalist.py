@@ -1,5 +1,6 @@
 """Read a datalist: a JSON file that names the images and labels of a data set."""
 
+import glob
 import json
 import logging
 from pathlib import Path
@@ -33,7 +34,7 @@ def read_datalist(path: Path, labelled: bool) -> list[dict[str, Any]]:
     Args:
         path: the JSON file: ``training`` and ``validation`` list dicts with ``image``, ``label`` and perhaps more;
             ``test`` lists such dicts or paths of images. What stands under ``validation`` gets ``fold`` 0.
-        labelled: whether labels are wanted; without, images come from all lists.
+        labelled: whether labels are wanted; without, images come from all lists, and labels are not looked for.
 
     Returns:
         one dict for each case, as it stands there. Entries of which no file exists are left out with a warning, since
@@ -49,12 +50,12 @@ def read_datalist(path: Path, labelled: bool) -> list[dict[str, Any]]:
             raise ValueError(f"'{path}' has no list under '{key}': write {_CURE}")
         for entry in entries:
             case = _case(entry, path)
-            if not labelled:
-                case.pop("label", None)
-            elif key == "validation":
+            if labelled and key == "validation":
                 case.setdefault("fold", 0)
-            files = [*([case["image"]] if isinstance(case["image"], str) else case["image"]), case.get("label")]
-            if any(file is not None and Path(file).exists() for file in files):
+            files = [case["image"]] if isinstance(case["image"], str) else [*case["image"]]
+            if labelled and "label" in case:
+                files.append(case["label"])
+            if any(Path(file).exists() for file in files):
                 cases.append(case)
             else:
                 absent += 1
@@ -86,7 +87,15 @@ def _case(entry: Any, path: Path) -> dict[str, Any]:
     if not isinstance(entry.get("label", ""), str):
         raise ValueError(f"'{path}' has the entry {str(entry)[:80]}, whose label is no path: write {_CURE}")
     full = [str(path.parent / file) for file in paths]
+    if len(full) == 1 and not Path(full[0]).exists():
+        full = _numbered(Path(full[0])) or full
     case = {**entry, "image": full[0] if isinstance(images, str) or len(full) == 1 else full}
     if "label" in entry:
         case["label"] = str(path.parent / entry["label"])
     return case
+
+
+def _numbered(image: Path) -> list[str]:
+    """The channels of an image that the list names without their numbers, as in nnU-Net's first version."""
+    stem, dot, ending = image.name.partition(".nii")
+    return sorted(str(file) for file in image.parent.glob(f"{glob.escape(stem)}_[0-9][0-9][0-9][0-9]{dot}{ending}"))

@@ -10,7 +10,7 @@ import numpy as np
 from monai.data import FolderLayoutBase, NibabelWriter
 
 from ..paths import path_argument
-from .cases import case_name
+from .cases import case_name, image_files
 
 __all__ = ["InputGridWriter", "InputNameLayout"]
 
@@ -20,7 +20,8 @@ class InputNameLayout(FolderLayoutBase):
 
     Args:
         output_dir: folder of all outputs, made when the first one is written.
-        cases: as :func:`find_cases` returns them; a case of several files gives its result the case's name.
+        cases: as :func:`find_cases` returns them; a result gets its case's name, which for one file is the file's
+            unless a datalist says otherwise.
         postfix: put behind the name, after an underscore.
     """
 
@@ -28,7 +29,7 @@ class InputNameLayout(FolderLayoutBase):
         self, output_dir: str | PathLike[str], cases: Sequence[Mapping[str, Any]] = (), postfix: str = ""
     ) -> None:
         self.output_dir = path_argument("output_dir", output_dir)
-        self.names = {case["image"][0]: case["case"] for case in cases if not isinstance(case["image"], str)}
+        self.names = {image_files(case)[0]: case["case"] for case in cases}
         self.postfix = f"_{postfix}" if postfix else ""
 
     def filename(self, subject: str | PathLike[str] = "image", **_: Any) -> Path:

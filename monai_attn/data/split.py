@@ -41,7 +41,7 @@ def split_cases(
     fold: int | str = 0,
     num_folds: int = 5,
     seed: int = 0,
-    patient_column: str = "patient",
+    patient_column: str | None = None,
     patient_regex: str | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Split cases into training and validation.
@@ -56,7 +56,7 @@ def split_cases(
         fold: which fold is held back for validation.
         num_folds: how many folds to deal without a ``folds.json``.
         seed: seed of that deal, which depends on the names alone and not on their order.
-        patient_column: where a ``cases.csv`` or a datalist names the patient.
+        patient_column: where a ``cases.csv`` or a datalist names the patient; "patient" if it is there.
         patient_regex: a pattern that finds the patient in a case's name.
 
     Returns:
@@ -78,6 +78,9 @@ def split_cases(
     if str(fold) not in folds:
         raise ValueError(f"fold={fold!r} is not among the folds of '{dataset_dir}': use one of {', '.join(folds)}")
     held_back = set(folds[str(fold)])
+    absent = sorted(held_back - {case["case"] for case in cases})
+    if absent:
+        logger.warning("fold %s names %d case(s) that are not here: %s", fold, len(absent), ", ".join(absent[:5]))
     training = [case for case in cases if case["case"] not in held_back]
     validation = [case for case in cases if case["case"] in held_back]
     if not training or not validation:

@@ -57,7 +57,7 @@ def test_preflight_names_a_wrong_root_an_unusable_output_and_device(tmp_path, ma
     assert not (tmp_path / "new").exists()
     with pytest.raises(FileNotFoundError, match=r"is no bundle: pass --bundle_root"):
         preflight(tmp_path, **arguments)
-    with pytest.raises(ValueError, match=r"holds the images.*use another"):
+    with pytest.raises(ValueError, match=r"holds images or labels.*use another"):
         preflight(root, **arguments, output_dir=data / "imagesTr")
     (tmp_path / "file").touch()
     for output in ("file", "file/deeper/still"):

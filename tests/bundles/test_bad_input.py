@@ -117,7 +117,33 @@ def a_listed_file_that_is_missing(root, make):
     return "train", root / "dataset", {}, ["case 'case_2' lacks", "gone.nii.gz': add that file"]
 
 
+def labels_as_output(root, make):
+    return "inference", make(), {"output_dir": str(root / "dataset" / "labelsTr")}, ["holds images or labels"]
+
+
+def names_and_number_of_classes(root, make):
+    return "train", make(), {"class_names": "['one']"}, ["class_names=['one'] are 1", "out_channels=3 needs 2"]
+
+
+def misspelt_patient_column(root, make):
+    (make() / "cases.csv").write_text("id,patient\n" + "".join(f"case_{k},p{k}\n" for k in range(4)))
+    return "train", root / "dataset", {"patient_column": "patiant"}, ["patient_column='patiant'", "has id, patient"]
+
+
+def absent_weights_to_start_from(root, make):
+    return ("train", "finetune"), make(), {"pretrained": "nowhere.pt"}, ["nowhere.pt' do not exist", "--pretrained"]
+
+
+def one_checkpoint_for_an_ensemble(root, make):
+    return ("inference", "inference_ensemble"), make(), {"ckpt_path": "k.pt"}, ["ckpt_path='k.pt'", "--ckpt_paths"]
+
+
 FAULTS = (
+    labels_as_output,
+    names_and_number_of_classes,
+    misspelt_patient_column,
+    absent_weights_to_start_from,
+    one_checkpoint_for_an_ensemble,
     misspelt_override,
     misspelt_leaf,
     misspelt_network_argument,

@@ -58,9 +58,11 @@ def test_an_ensemble_averages_its_members(bundle, bundle_data, tmp_path):
     paths = {"dataset_dir": str(dataset)}
     overlays = ("inference", "inference_ensemble")
     bundle.run("inference", **paths, output_dir=str(tmp_path / "one"))
-    bundle.run(*overlays, **paths, output_dir=str(tmp_path / "same"), ckpt_paths=[str(models / "model.pt")] * 2)
-    one, same = (label_map(tmp_path / name / "case_0.nii.gz") for name in ("one", "same"))
-    np.testing.assert_array_equal(one, same)
+    one = label_map(tmp_path / "one" / "case_0.nii.gz")
+    shipped = str(models / "model.pt")
+    for number, options in enumerate(({}, {"ckpt_paths": shipped}, {"ckpt_paths": [shipped] * 2})):
+        bundle.run(*overlays, **paths, output_dir=str(tmp_path / f"same {number}"), **options)
+        np.testing.assert_array_equal(label_map(tmp_path / f"same {number}" / "case_0.nii.gz"), one)
     weights = torch.load(models / "model.pt", weights_only=True)
     head = next(name for name in weights if name.startswith("head.conv") and name.endswith("bias"))
     weights[head][-1] += 1e4  # a member that sees the last class everywhere, and outvotes the other one
