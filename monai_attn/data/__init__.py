@@ -5,12 +5,13 @@ from .check import check_cases
 from .outputs import InputGridWriter, InputNameLayout
 from .patients import find_patients
 from .split import read_folds, split_cases, validation_cases
-from .transforms import NormalizeSlicesd, RandFlipSwapd, SqueezeSliced
+from .transforms import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced
 
 __all__ = [
     "LABEL_FOLDERS",
     "InputGridWriter",
     "InputNameLayout",
+    "KeepLargestInSlicesd",
     "NormalizeSlicesd",
     "RandFlipSwapd",
     "SqueezeSliced",

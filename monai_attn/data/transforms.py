@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 from monai.config import KeysCollection
-from monai.transforms import MapTransform, RandFlipd
+from monai.transforms import KeepLargestConnectedComponent, MapTransform, RandFlipd
 
-__all__ = ["NormalizeSlicesd", "RandFlipSwapd", "SqueezeSliced"]
+__all__ = ["KeepLargestInSlicesd", "NormalizeSlicesd", "RandFlipSwapd", "SqueezeSliced"]
 
 
 class NormalizeSlicesd(MapTransform):
@@ -32,6 +32,33 @@ class NormalizeSlicesd(MapTransform):
             mean = image.mean(dim=(1, 2), keepdim=True)
             deviation = image.std(dim=(1, 2), keepdim=True, correction=0)
             result[key] = (image - mean) / torch.where(deviation > 0, deviation, 1.0)
+        return result
+
+
+class KeepLargestInSlicesd(MapTransform):
+    """Keep the largest connected component of each class in each 2D slice, whether it comes alone or in a stack.
+
+    ``monai.transforms.KeepLargestConnectedComponentd`` takes a stack for one volume, in which a slice may lose its only
+    component to its neighbours'.
+
+    Args:
+        keys: label maps, shape (1, H, W) or (1, H, W, D).
+        allow_missing_keys: whether an item may lack one of the keys.
+    """
+
+    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.keep = KeepLargestConnectedComponent()
+
+    def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
+        """Return ``data`` with cleaned label maps."""
+        result = dict(data)
+        for key in self.key_iterator(result):
+            labels = result[key].clone()
+            slices = labels.unbind(-1) if labels.ndim == 4 else [labels]
+            for one in slices:
+                one.copy_(torch.as_tensor(self.keep(one)))
+            result[key] = labels
         return result
 
 

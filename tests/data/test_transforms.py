@@ -4,7 +4,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose
 
-from monai_attn.data import NormalizeSlicesd, RandFlipSwapd, SqueezeSliced
+from monai_attn.data import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced
 
 
 def test_a_slice_is_normalised_the_same_alone_and_in_a_stack():
@@ -16,6 +16,19 @@ def test_a_slice_is_normalised_the_same_alone_and_in_a_stack():
     torch.testing.assert_close(normalised[..., :3].mean((1, 2)), torch.zeros(2, 3), atol=1e-5, rtol=0)
     torch.testing.assert_close(normalised[..., :3].std((1, 2), correction=0), torch.ones(2, 3))
     assert (normalised[..., 3] == 0).all()  # constant
+
+
+def test_each_slice_keeps_its_own_largest_component():
+    first, second = torch.zeros(2, 9, 9)
+    first[1:5, 1:5], first[7, 7] = 1, 1
+    second[6:8, 6:8], second[1, 1] = 1, 1  # beside a larger one in the next slice, and apart from it
+    stack = torch.stack([first, second, torch.zeros(9, 9)], dim=-1)[None]
+    kept = KeepLargestInSlicesd("pred")({"pred": stack})["pred"]
+    assert kept.sum((0, 1, 2)).tolist() == [16, 4, 0]
+    for k in range(3):
+        alone = KeepLargestInSlicesd("pred")({"pred": stack[..., k]})["pred"]
+        torch.testing.assert_close(kept[..., k], alone)
+    assert stack.sum() == 22  # the input stays
 
 
 def test_a_stack_of_one_becomes_a_slice_and_nothing_else_changes():
