@@ -121,6 +121,14 @@ def test_every_component_is_public_and_takes_its_arguments(config):
         assert takes_any or set(given) <= set(known), f"{target} does not take {set(given) - set(known)}"
 
 
+def test_every_metric_that_is_asked_for_is_there(root):
+    for name in ("train", "evaluate"):
+        content = json.loads((root / "configs" / f"{name}.json").read_text())
+        node = content["validate"] if name == "train" else content
+        (table,) = [handler for handler in node["handlers"] if handler["_target_"].endswith("ScoreTable")]
+        assert set(table["metrics"].values()) == {*node["key_metric"], *node.get("additional_metrics", {})}
+
+
 def test_overlays_say_what_they_go_over(root):
     for name, base in OVERLAYS.items():
         content = json.loads((root / "configs" / f"{name}.json").read_text())

@@ -106,11 +106,21 @@ def test_nifti2_stays_nifti2(bundle, tmp_path, capfd):
     assert "sizeof_hdr" not in "".join(capfd.readouterr())
 
 
-def test_a_number_as_name_of_a_folder(bundle, bundle_data, tmp_path, monkeypatch):
-    bundle_data(count=1, name="2024")
+@pytest.mark.parametrize(
+    ("name", "arrives"), [("2024", 2024), ("scan,2", ("scan", 2)), ("[site]", ["site"])], ids=lambda name: str(name)
+)
+def test_names_that_monais_command_line_makes_something_else_of(
+    bundle, bundle_data, tmp_path, monkeypatch, name, arrives
+):
+    if bundle.spatial_dims == 3 and bundle.num_classes > 3:
+        pytest.skip("two bundles are enough")
+    bundle_data(name=name)
     monkeypatch.chdir(tmp_path)
-    bundle.run("inference", dataset_dir=2024, output_dir=7)
-    assert (tmp_path / "7" / "case_0.nii.gz").is_file()
+    bundle.run("inference", dataset_dir=arrives, output_dir=[7])
+    assert (tmp_path / "[7]" / "case_0.nii.gz").is_file()
+    bundle.run("train", dataset_dir=arrives, output_dir=("run", 4), max_epochs=1)
+    assert (tmp_path / "run,4" / "model.pt").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a copy", "[7]", "run,4", name])
 
 
 def test_images_of_any_orientation_get_the_same_labels(bundle, bundle_data, tmp_path):

@@ -1,0 +1,119 @@
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from monai_attn.bundle import check_command_line, check_overlays, check_overrides
+from monai_attn.bundle.command_line import component_arguments
+
+CONFIG = {
+    "workflow": "train",
+    "max_epochs": 3,
+    "network_def": {"_target_": "monai_attn.LightAttentionGatedUNet", "spatial_dims": 3},
+    "steps": [{"_target_": "SpatialPadd", "keys": "image"}, {"_target_": "RandFlipd", "keys": "image"}],
+}
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "max_epochs",
+        "network_def::spatial_dims",
+        "network_def::dropout",  # an argument of the class it builds on
+        "network_def::stem_strides",
+        "network_def#norm",
+        "steps::1::prob",
+        "steps::0::constant_values",  # MONAI's padding takes any name
+        "steps::0::_disabled_",
+    ],
+)
+def test_overrides_that_change_something_pass(override):
+    check_overrides(CONFIG, [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("max_epoch", r"'max_epoch' is unknown: did you mean 'max_epochs'\?"),
+        ("network_def::dropot", r"did you mean 'network_def::dropout'\?"),
+        ("steps::1::probb", r"did you mean 'steps::1::prob'\?"),
+        ("steps::2::prob", r"'steps::2::prob' is unknown"),
+        ("max_epochs::x", r"'max_epochs' is 3 and has no parts"),
+        ("zzzz", r"'zzzz' is unknown: known are max_epochs, network_def, steps, workflow"),
+    ],
+)
+def test_overrides_that_change_nothing_are_named(override, message):
+    with pytest.raises(ValueError, match=message):
+        check_overrides(CONFIG, [override])
+
+
+def test_a_component_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match=r"_target_ 'monai.losses.DiceCELos' is not there"):
+        component_arguments("monai.losses.DiceCELos")
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "[b] x"
+    folder.mkdir()
+    for name, content in {
+        "train": CONFIG,
+        "inference": {"workflow": "inference"},
+        "finetune": {"overlay_of": "train"},
+    }.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    return lambda *names: [str(folder / f"{name}.json") for name in names]
+
+
+@pytest.mark.filterwarnings("ignore:parsing")
+def test_overlays_want_their_base_before_them(files):
+    check_overlays(files("train", "finetune"))
+    check_overlays(files("train", "finetune", "finetune"))
+    for wrong in (["finetune"], ["inference", "finetune"], ["finetune", "train"]):
+        with pytest.raises(ValueError, match=r"finetune\.json' goes over train\.json, but .*train\.json','.*finetune"):
+            check_overlays(files(*wrong))
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Pretend that ``python -m monai.bundle run`` was typed with these words."""
+
+    def pretend(*words: str) -> None:
+        main = ModuleType("__main__")
+        main.__spec__ = SimpleNamespace(name="monai.bundle.__main__")
+        monkeypatch.setitem(sys.modules, "__main__", main)
+        monkeypatch.setattr(sys, "argv", ["monai.bundle", "run", *words])
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    return pretend
+
+
+@pytest.mark.filterwarnings("ignore:parsing")
+@pytest.mark.parametrize(
+    "form", [["--max_epoch", "3"], ["--max_epoch=3"], ["-max_epoch", "3"], ["--max-epoch", "3"]], ids=" ".join
+)
+def test_every_way_of_typing_a_misspelt_switch_is_caught(files, typed, form):
+    typed("--config_file", *files("train"), *form)
+    with pytest.raises(ValueError, match=r"did you mean 'max_epochs'\?"):
+        check_command_line()
+
+
+@pytest.mark.filterwarnings("ignore:parsing")
+def test_what_is_right_passes_however_it_is_typed(files, typed, tmp_path):
+    (train,), (overlay,) = files("train"), files("finetune")
+    (tmp_path / "args.json").write_text(json.dumps({"config_file": train, "max_epochs": 2}))
+    for words in (
+        ["--config_file", train],  # a folder that begins with a bracket
+        ["-config_file", train, "-max_epochs", "-1"],
+        ["--config_file", f"['{train}','{overlay}']", "--meta_file", "m.json", "--_meta_::version", "1"],
+        ["--args_file", str(tmp_path / "args.json"), "--network_def::dropout", "0.1"],
+        ["--config_file", train, "--tracking", "mlflow", "--experiment_name", "x"],
+    ):
+        typed(*words)
+        check_command_line()
+
+
+def test_nothing_is_checked_where_nothing_was_typed(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["pytest", "--config_file", "absent.json", "--nonsense"])
+    check_command_line()
