@@ -105,8 +105,9 @@ def a_modality_missing_for_one_case(root, make):
 
 
 def other_number_of_classes(root, make):
-    options = {"network_def::out_channels": "4"}
-    return ("train", "finetune"), make(), options, ["model.pt", "4", "skip_head"]
+    options = {"network_def::out_channels": "4", "class_names": "['a','b','c']"}
+    parts = ["model.pt' have another number of classes", "(3, 16, 1, 1, 1), not (4, 16", "--pretrained", "--skip_head"]
+    return ("train", "finetune"), make(), options, parts
 
 
 def a_listed_file_that_is_missing(root, make):
