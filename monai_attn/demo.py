@@ -46,6 +46,8 @@ def demo(output_dir: str | PathLike[str] = "monai-attn-demo", device: str | None
         raise ValueError(f"output_dir='{root}' holds '{foreign[0].name}', which is not the demo's: use a new folder")
     images.mkdir(parents=True, exist_ok=True)
     (root / MARKER).touch()
+    for earlier in labels.glob("*.nii.gz"):  # inference would take them for somebody's labels and refuse
+        earlier.unlink()
     for side, crop in _crops(nib.Nifti1Image.from_filename(template)):
         nib.save(crop, images / f"{side}_hippocampus.nii.gz")
     workflow = _run_bundle(images, labels, device)

@@ -75,7 +75,7 @@ def _data_folders(cases: list[dict[str, Any]], dataset_dir: str | PathLike[str],
     images = {Path(file).resolve().parent for case in cases for file in image_files(case)}
     labels = {Path(case["label"]).resolve().parent for case in labelled if "label" in case}
     beside = {folder.parent / LABEL_FOLDERS[folder.name] for folder in images if folder.name in LABEL_FOLDERS}
-    return images | labels | beside
+    return images | labels | {folder for folder in beside if any(folder.glob("*.nii*"))}
 
 
 def check_device(device: str | torch.device) -> None:
