@@ -90,7 +90,7 @@ def rendered_files(bundle_root: str | PathLike[str]) -> dict[str, str]:
 def unknown_key(where: str, key: str, known: list[str]) -> ValueError:
     """The error for a key that is not there, with the nearest one that is."""
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    cure = f"did you mean '{near[0]}'?" if near else "none of that name or a similar one is there"
+    cure = f"did you mean '{near[0]}'?" if near else "nothing of a similar name is there; correct it, or leave it out"
     if not near and len(known) <= 12:
         cure = f"known are {', '.join(sorted(known))}"
     return ValueError(f"{where} '{key}' is unknown: {cure}")

@@ -4,7 +4,6 @@ import importlib.util
 import time
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -39,7 +38,8 @@ def warm_start(
         return None
     inner: Any = getattr(network, "module", network)
     try:
-        return load_weights(inner, pretrained, skip_head=skip_head, adapt_input=adapt_input)
+        path = path_argument("pretrained", pretrained)
+        return load_weights(inner, path, skip_head=skip_head, adapt_input=adapt_input)
     except (OSError, ValueError) as error:  # a training has another switch for it than prediction
         raise type(error)(str(error).replace("--ckpt_path", "--pretrained")) from error
 
@@ -89,7 +89,7 @@ def sqlite_uri(output_dir: str | PathLike[str]) -> str:
 
 def bundle_name(bundle_root: str | PathLike[str]) -> str:
     """Name of the bundle in a folder."""
-    return Path(path_argument("bundle_root", bundle_root)).resolve().name
+    return path_argument("bundle_root", bundle_root).resolve().name
 
 
 def run_name() -> str:

@@ -21,9 +21,6 @@ class NormalizeSlicesd(MapTransform):
         allow_missing_keys: whether an item may lack one of the keys.
     """
 
-    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, allow_missing_keys)
-
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         """Return ``data`` with normalised images."""
         result = dict(data)
@@ -69,9 +66,6 @@ class SqueezeSliced(MapTransform):
         keys: images, shape (C, H, W) or (C, H, W, 1).
         allow_missing_keys: whether an item may lack one of the keys.
     """
-
-    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, allow_missing_keys)
 
     def __call__(self, data: Mapping[Hashable, torch.Tensor]) -> dict[Hashable, torch.Tensor]:
         """Return ``data`` with images of shape (C, H, W)."""

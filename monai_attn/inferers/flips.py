@@ -10,6 +10,8 @@ from torch import Tensor
 
 __all__ = ["FlipAveragingInferer"]
 
+LEFT_RIGHT = 0  # in RAS
+
 
 class FlipAveragingInferer(Inferer):
     """Mean of the logits over flipped copies of the image, each flipped back.
@@ -20,8 +22,8 @@ class FlipAveragingInferer(Inferer):
     Args:
         inferer: what computes the logits of one copy.
         axes: spatial axes to flip, 0 the first; none switches the flips off.
-        swap: pairs of channels that change places under a flip along ``swap_axis``, such as ``[[3, 4]]``.
-        swap_axis: the axis from left to right; 0 for images in RAS.
+        swap: pairs of channels that change places under a flip along axis 0, from left to right for images in RAS, such
+            as ``[[3, 4]]``.
     """
 
     def __init__(
@@ -29,13 +31,11 @@ class FlipAveragingInferer(Inferer):
         inferer: Inferer,
         axes: Sequence[int] = (),
         swap: Sequence[Sequence[int]] = (),
-        swap_axis: int = 0,
     ) -> None:
         super().__init__()
         self.inferer = inferer
         self.axes = list(axes)
         self.swap = [tuple(pair) for pair in swap]
-        self.swap_axis = swap_axis
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
         """Logits of ``inputs``, shape (B, C, H, W[, D]) and (B, classes, H, W[, D]).
@@ -61,7 +61,7 @@ class FlipAveragingInferer(Inferer):
         dims = [axis + 2 for axis in axes]
         logits: Tensor = self.inferer(torch.flip(inputs, dims), network, *args, **kwargs)
         logits = torch.flip(logits, dims)
-        if self.swap_axis in axes:
+        if LEFT_RIGHT in axes:
             order = list(range(logits.shape[1]))
             for one, other in self.swap:
                 order[one], order[other] = other, one

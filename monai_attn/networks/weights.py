@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..paths import path_argument
 from .arguments import check_choice
 
 __all__ = ["LoadedWeights", "load_networks", "load_weights"]
@@ -113,7 +112,7 @@ def load_networks(
 
 
 def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
-    path = str(path_argument("ckpt_path", path))
+    path = str(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f"weights '{path}' do not exist: pass --ckpt_path <file>, or train some")
     try:
