@@ -9,6 +9,7 @@ from pathlib import Path
 from . import __version__
 from .bundle import bundle_dir, copy_bundle, list_bundles, render
 from .bundle.errors import one_line
+from .data import check
 from .demo import demo
 
 __all__ = ["main"]
@@ -42,6 +43,21 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("dir", help="the copy becomes <dir>/<name>")
     verb.set_defaults(run=_copy)
 
+    verb = verbs.add_parser(
+        "check", help="read a labelled data set and say what is wrong with it; exit 0 fine, 1 warnings, 2 errors"
+    )
+    verb.add_argument("data", help="folder of the data set, or a datalist")
+    verb.add_argument("--json", action="store_true", help="print all that was found as JSON")
+    verb.add_argument("--in_channels", "--in-channels", type=int, help="image channels (what most cases have)")
+    verb.add_argument("--num_classes", "--num-classes", type=int, help="classes with background (what the data say)")
+    verb.add_argument("--patient_column", "--patient-column", help="in cases.csv, or field of a datalist (patient)")
+    verb.add_argument("--patient_regex", "--patient-regex", help="finds the patient in a case's name")
+    verb.add_argument(
+        "--trust_image_header", "--trust-image-header", action="store_true", help="ignore labels' affines"
+    )
+    verb.add_argument("--memory_gb", "--memory-gb", type=float, help="for one resampled case (half of this machine's)")
+    verb.set_defaults(run=_check)
+
     verb = verbs.add_parser("render", help="write a bundle's configs/ from its bundle.json and the templates")
     verb.add_argument("bundle", help="folder of a bundle, or the name of a shipped one")
     verb.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
@@ -68,6 +84,20 @@ def _list(_options: argparse.Namespace) -> int:
 def _copy(options: argparse.Namespace) -> int:
     print(f"copied to {copy_bundle(options.name, options.dir)}")
     return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    report = check(
+        options.data,
+        options.in_channels,
+        options.num_classes,
+        options.patient_column,
+        options.patient_regex,
+        options.trust_image_header,
+        options.memory_gb,
+    )
+    print(report.to_json() if options.json else report.table())
+    return report.status
 
 
 def _render(options: argparse.Namespace) -> int:

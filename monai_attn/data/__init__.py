@@ -4,11 +4,16 @@ from .cases import LABEL_FOLDERS, case_name, find_cases, image_files
 from .check import check_cases
 from .outputs import InputGridWriter, InputNameLayout
 from .patients import find_patients
+from .report import CaseFacts, DataReport, Finding
 from .split import read_folds, split_cases, validation_cases
+from .survey import check
 from .transforms import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced
 
 __all__ = [
     "LABEL_FOLDERS",
+    "CaseFacts",
+    "DataReport",
+    "Finding",
     "InputGridWriter",
     "InputNameLayout",
     "KeepLargestInSlicesd",
@@ -16,6 +21,7 @@ __all__ = [
     "RandFlipSwapd",
     "SqueezeSliced",
     "case_name",
+    "check",
     "check_cases",
     "find_cases",
     "find_patients",

@@ -1,27 +1,26 @@
 """Find the cases of a data set; images and labels are paired by name, never by sort order."""
 
 import logging
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ..paths import path_argument
+from .channels import join_channels, name_channels, number_channels
 from .datalist import datalist_file, read_datalist
 
-__all__ = ["case_name", "find_cases", "image_files"]
+__all__ = ["case_name", "find_cases", "find_channel_names", "image_files"]
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".nii.gz", ".nii")
+SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mgz", ".mgh")
 LABEL_FOLDERS = {"imagesTr": "labelsTr", "images": "labels"}
 IMAGE_FOLDERS = ("imagesTr", "imagesTs", "images")
-CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")  # nnU-Net's: brain_0000.nii.gz, brain_0001.nii.gz
 
 
 def case_name(path: str | PathLike[str]) -> str:
-    """File name without folder and NIfTI ending: ``imagesTr/scan.1.nii.gz`` -> ``scan.1``."""
+    """File name without folder and ending: ``imagesTr/scan.1.nii.gz`` -> ``scan.1``."""
     name = Path(path).name
     for suffix in SUFFIXES:
         if name.lower().endswith(suffix):
@@ -29,24 +28,30 @@ def case_name(path: str | PathLike[str]) -> str:
     return name
 
 
-def find_cases(dataset_dir: str | PathLike[str], labelled: bool = False, in_channels: int = 1) -> list[dict[str, Any]]:
+def find_cases(
+    dataset_dir: str | PathLike[str],
+    labelled: bool = False,
+    in_channels: int = 1,
+    channel_names: Sequence[str] | None = None,
+) -> list[dict[str, Any]]:
     """List the cases of a data set, in whichever of the usual layouts it has.
 
     - A datalist, ``{"training": [{"image": ..., "label": ...}, ...]}``: ``dataset_dir`` is that JSON file, or a folder
       with it as ``dataset.json`` (as in the Medical Segmentation Decathlon) or ``datalist.json``. Paths in it start
       from its folder. ``image`` may be a list, one file for each channel.
-    - ``imagesTr/`` with ``labelsTr/``, or ``images/`` with ``labels/``: a label carries its image's name. Where images
-      end in ``_0000``, ``_0001``, ... (nnU-Net's convention) these are the channels of one case, and the label has the
-      name without the number.
+    - ``imagesTr/`` with ``labelsTr/``, or ``images/`` with ``labels/``: a label carries its image's name. Where all its
+      images have more behind that name, ``brain_T1, brain_T2`` for ``brain``, or nnU-Net's ``brain_0000, brain_0001``,
+      they are the channels of one case, in the order of their names.
     - Images alone come from all lists of a datalist, or from these folders, ``imagesTs/`` and the folder itself;
       ``dataset_dir`` may also be one image file.
 
-    Hidden files are passed over.
+    Files are NIfTI, NRRD or MGZ. Hidden files are passed over.
 
     Args:
         dataset_dir: folder or file.
         labelled: whether labels are wanted.
         in_channels: channels that the network takes; images without labels are joined by number only if several.
+        channel_names: endings of the images' names, in the channels' order, where they are known beforehand.
 
     Returns:
         one dict for each case, sorted by name: ``case`` (name), ``image`` (path, or list of paths by channel), where
@@ -59,11 +64,23 @@ def find_cases(dataset_dir: str | PathLike[str], labelled: bool = False, in_chan
     """
     root = path_argument("dataset_dir", dataset_dir)
     folders = tuple(LABEL_FOLDERS) if labelled else (*IMAGE_FOLDERS, ".")
-    cases = [case for folder in folders for case in _folder_cases(root, folder, labelled, in_channels)]
+    cases = [case for folder in folders for case in _folder_cases(root, folder, labelled, in_channels, channel_names)]
     datalist = datalist_file(root)
     if datalist is not None:
         cases = _listed_cases(datalist, labelled, cases, in_channels)
     return sorted(cases, key=lambda case: (case["case"], str(case["image"])))
+
+
+def find_channel_names(dataset_dir: str | PathLike[str]) -> list[str]:
+    """Endings of the images' names by which channels are told apart in a labelled folder; empty where none are."""
+    root = path_argument("dataset_dir", dataset_dir)
+    if datalist_file(root) is not None:
+        return []
+    return [
+        name
+        for images, labels in LABEL_FOLDERS.items()
+        for name in name_channels(_names(root / images), _names(root / labels))
+    ]
 
 
 def image_files(case: Mapping[str, Any]) -> list[str]:
@@ -90,34 +107,35 @@ def _listed_cases(
     return cases
 
 
-def _folder_cases(root: Path, folder: str, labelled: bool, in_channels: int) -> Iterator[dict[str, Any]]:
-    labels = {case_name(path): str(path) for path in _nifti_files(root / LABEL_FOLDERS[folder])} if labelled else {}
-    images = {case_name(path): path for path in _nifti_files(root / folder)}
-    matches = {name: CHANNEL.fullmatch(name) for name in images if name not in labels}
-    joined = any(match and match["case"] in labels for match in matches.values()) if labelled else in_channels > 1
-    channels: dict[str, dict[int, Path]] = {}
-    for image in _nifti_files(root / folder):
-        name = case_name(image)
-        numbered = matches.get(name)
-        if numbered and joined:
-            channels.setdefault(numbered["case"], {})[int(numbered["channel"])] = image
-        else:
-            case = {"case": name, "image": str(image)}
-            yield {**case, "label": labels[name]} if name in labels else case
-    count = max([in_channels, *(max(files) + 1 for files in channels.values())])
-    for name, files in channels.items():
-        like = next(iter(files.values()))
-        suffix = like.name[len(case_name(like)) :]
-        paths = [str(files.get(k, like.with_name(f"{name}_{k:04d}{suffix}"))) for k in range(count)]
-        whole: dict[str, Any] = {"case": name, "image": paths if count > 1 else paths[0]}
-        yield {**whole, "label": labels[name]} if name in labels else whole
+def _folder_cases(
+    root: Path, folder: str, labelled: bool, in_channels: int, channel_names: Sequence[str] | None
+) -> Iterator[dict[str, Any]]:
+    files = _image_files(root / folder)
+    images = {case_name(path): path for path in files}
+    labels = {case_name(path): str(path) for path in _image_files(root / LABEL_FOLDERS[folder])} if labelled else {}
+    names = channel_names
+    if names is None:
+        numbers = number_channels(in_channels) if in_channels > 1 else []
+        names = name_channels(images, labels, in_channels) if labelled else numbers
+    channels = join_channels({name: path for name, path in images.items() if name not in labels}, names)
+    joined = {path for paths in channels.values() for path in paths}
+    wholes = [(case_name(path), [path]) for path in files if path not in joined]
+    for name, paths in [*wholes, *channels.items()]:
+        case: dict[str, Any] = {"case": name, "image": str(paths[0]) if len(paths) == 1 else list(map(str, paths))}
+        yield {**case, "label": labels[name]} if name in labels else case
     lonely = set(labels) - set(images) - set(channels)
     if lonely:
         logger.warning("%d label(s) in '%s' have no image: %s", len(lonely), folder, ", ".join(sorted(lonely)[:5]))
 
 
-def _nifti_files(path: Path) -> Iterator[Path]:
+def _names(folder: Path) -> list[str]:
+    return [case_name(path) for path in _image_files(folder)]
+
+
+def _image_files(path: Path) -> list[Path]:
     candidates = sorted(path.iterdir()) if path.is_dir() else [path]
-    for file in candidates:
-        if file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".") and file.is_file():
-            yield file
+    return [
+        file
+        for file in candidates
+        if file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".") and file.is_file()
+    ]

@@ -1,22 +1,17 @@
 """Check every case before anything is computed or written."""
 
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
-import numpy as np
-from nibabel.spatialimages import SpatialImage
-from numpy.typing import NDArray
-from tqdm import tqdm
-
 from ..paths import misread, path_argument
 from .cases import IMAGE_FOLDERS, LABEL_FOLDERS, case_name, image_files
 from .datalist import datalist_file
+from .inspection import inspect_cases
+from .report import CaseFacts
 
-__all__ = ["check_cases"]
-
-AFFINE_TOLERANCE = 1e-3
+__all__ = ["check_cases", "check_names", "why_empty"]
 
 
 def check_cases(
@@ -42,41 +37,43 @@ def check_cases(
         FileNotFoundError: when the folder does not exist or holds no case, or a label is missing.
         ValueError: when a file cannot be read or does not fit, or two files give one case.
     """
+    labelled = num_classes is not None
     if not cases:
-        raise FileNotFoundError(_why_empty(dataset_dir, num_classes is not None))
-    _check_names(cases, num_classes is not None)
-    for case in tqdm(cases, desc="checking", leave=False):
-        files = image_files(case)
-        header = _open(files[0])
-        _check_channels(files, header, in_channels, spatial_dims, stacks)
-        for path in files:
-            _check_image(_open(path), path, files[0], header)
-        if num_classes is not None:
-            _check_label(_open(case["label"]), case["label"], header, files[0], num_classes)
+        raise FileNotFoundError(why_empty(dataset_dir, labelled))
+    for _, fault in check_names(cases, labelled):
+        raise fault
+    for facts, findings in inspect_cases(cases, labelled):
+        for finding in findings:
+            raise ValueError(finding.text)
+        if problem := _problem(facts, in_channels, spatial_dims, num_classes, stacks):
+            raise ValueError(problem)
 
 
-def _check_names(cases: list[dict[str, Any]], labelled: bool) -> None:
+def check_names(cases: list[dict[str, Any]], labelled: bool) -> Iterator[tuple[str, OSError | ValueError]]:
+    """Cases whose names or files are not as they must be: the name, and the fault."""
     seen: dict[str, str] = {}
     for case in cases:
         image, name = image_files(case)[0], case["case"]
         if name in seen:
             cure = "rename or remove one, or give each a name of its own under 'case' in a datalist"
-            raise ValueError(f"case '{name}' comes from two files, '{seen[name]}' and '{image}': {cure}")
+            yield name, ValueError(f"case '{name}' comes from two files, '{seen[name]}' and '{image}': {cure}")
         if name != Path(name).name:
-            raise ValueError(f"case '{name}' would name a result's file: give it a name without folders")
+            yield name, ValueError(f"case '{name}' would name a result's file: give it a name without folders")
         seen[name] = image
         if labelled and "label" not in case:
             folder = Path(image).parent
             ending = Path(image).name[len(case_name(image)) :]
             expected = folder.parent / LABEL_FOLDERS.get(folder.name, "labels") / f"{name}{ending}"
             cure = "take the image out, or write a datalist if it is one of several channels of a case"
-            raise FileNotFoundError(f"image '{image}' has no label: add '{expected}', {cure}")
-        for path in [*image_files(case), *([case["label"]] if labelled else [])]:
+            yield name, FileNotFoundError(f"image '{image}' has no label: add '{expected}', {cure}")
+        for path in [*image_files(case), *([case["label"]] if labelled and "label" in case else [])]:
             if not Path(path).is_file():
-                raise FileNotFoundError(f"case '{name}' lacks '{path}': add that file, or take the case out")
+                text = f"case '{name}' lacks '{path}': add that file, or take the case out"
+                yield name, FileNotFoundError(text)
 
 
-def _why_empty(dataset_dir: str | PathLike[str], labelled: bool) -> str:
+def why_empty(dataset_dir: str | PathLike[str], labelled: bool) -> str:
+    """What a data set without cases lacks."""
     root = path_argument("dataset_dir", dataset_dir)
     datalist = datalist_file(root)
     if datalist is not None:
@@ -88,82 +85,28 @@ def _why_empty(dataset_dir: str | PathLike[str], labelled: bool) -> str:
     return f"dataset_dir='{root}' holds no case (*.nii.gz, *.nii): pass --dataset_dir <folder> with {wanted}"
 
 
-def _open(path: str) -> SpatialImage:
-    try:
-        image: Any = nib.load(path)
-    except Exception as error:  # nibabel lets through whatever gzip, struct or numpy raise on a damaged header
-        raise ValueError(f"'{path}' cannot be read as NIfTI ({error}): replace the file") from error
-    if not isinstance(image, SpatialImage):
-        raise ValueError(f"'{path}' is not an image but {type(image).__name__}: replace the file")
-    return image
-
-
-def _voxels(image: SpatialImage, path: str) -> NDArray[Any]:
-    try:
-        return np.asanyarray(image.dataobj)
-    except Exception as error:  # a file cut short behind a good header, in as many ways
-        raise ValueError(f"'{path}' has damaged or missing voxels ({error}): replace the file") from error
-
-
-def _check_channels(files: list[str], image: SpatialImage, in_channels: int, spatial_dims: int, stacks: bool) -> None:
-    shape = tuple(image.shape)
-    fits = spatial_dims <= len(shape) <= 4 and min(shape) > 0
+def _problem(
+    facts: CaseFacts, in_channels: int, spatial_dims: int, num_classes: int | None, stacks: bool
+) -> str | None:
+    """Why a network of that kind cannot take a case."""
+    fits = len(facts.shape) == spatial_dims
     if spatial_dims == 2:  # a third axis is a stack of slices, which MONAI reads as one channel
-        fits = fits and (stacks or shape[2:3] in ((), (1,)))
+        fits = fits or (len(facts.shape) == 3 and (stacks or facts.shape[2] == 1))
+    image = f"image '{facts.image[0]}' of shape {facts.shape}"
     if not fits:
         kinds = {2: "a 2D image or a stack of them" if stacks else "a 2D image"}
         kind = kinds.get(spatial_dims, "a 3D image, alone or with one axis of channels behind")
-        raise ValueError(
-            f"image '{files[0]}' of shape {shape} is not {kind}: convert it, or use a bundle for such images"
+        return f"{image} is not {kind}: convert it, or use a bundle for such images"
+    if facts.channels != in_channels:
+        count = "1 file" if len(facts.image) == 1 else f"{len(facts.image)} files"
+        return (
+            f"{image} ({count}) has {facts.channels} channels, but the network takes {in_channels}: "
+            "pass images with that number, or train a network with another in_channels"
         )
-    behind = int(np.prod(shape[3:], dtype=int))
-    channels = behind if len(files) == 1 else len(files)
-    if channels != in_channels:
-        count = "1 file" if len(files) == 1 else f"{len(files)} files"
-        raise ValueError(
-            f"image '{files[0]}' of shape {shape} ({count}) has {channels} channels, but the network takes "
-            f"{in_channels}: pass images with that number, or train a network with another in_channels"
-        )
-
-
-def _check_image(image: SpatialImage, path: str, first_path: str, first: SpatialImage) -> None:
-    _check_type(image, path)
-    affine = np.asarray(image.affine)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise ValueError(f"image '{path}' has the affine {affine[:3].tolist()}, which is no place: correct its header")
-    if path != first_path:
-        _check_same_place(image, f"image '{path}'", first, f"'{first_path}'")
-    if not np.isfinite(_voxels(image, path)).all():
-        raise ValueError(f"image '{path}' has voxels that are NaN or infinite: replace them, or take the image out")
-
-
-def _check_same_place(one: SpatialImage, one_name: str, other: SpatialImage, other_name: str) -> None:
-    shape = tuple(one.shape)
-    if shape[:3] != tuple(other.shape)[:3] or np.prod(shape[3:], dtype=int) != 1:
-        raise ValueError(
-            f"{one_name} has shape {shape}, but {other_name} {tuple(other.shape)}: give it one channel on that grid"
-        )
-    shift = float(np.abs(np.asarray(one.affine) - np.asarray(other.affine)).max())
-    if not shift <= AFFINE_TOLERANCE:  # written so that a NaN fails, too
-        raise ValueError(
-            f"{one_name} lies elsewhere than {other_name} (affines differ by {shift:.3g} mm): "
-            "resample it onto that grid, or correct its header"
-        )
-
-
-def _check_type(image: SpatialImage, path: str) -> None:
-    kind = image.get_data_dtype()
-    if kind.kind not in "iuf":
-        raise ValueError(f"'{path}' has voxels of type {kind}, not numbers: convert it to one number a voxel")
-
-
-def _check_label(label: SpatialImage, path: str, image: SpatialImage, image_path: str, num_classes: int) -> None:
-    _check_type(label, path)
-    _check_same_place(label, f"label '{path}'", image, f"its image '{image_path}'")
-    values = np.unique(_voxels(label, path))
-    wrong = [value for value in values.tolist() if value not in range(num_classes)]
+    wrong = [] if num_classes is None else [value for value in sorted(facts.label_voxels) if value >= num_classes]
     if wrong:
-        raise ValueError(
-            f"label '{path}' has the values {wrong[:5]}, but the classes are 0 to {num_classes - 1}: "
+        return (
+            f"label '{facts.label}' has the values {wrong[:5]}, but the classes are 0 to {(num_classes or 0) - 1}: "
             "write whole numbers of that range, or train a network with more out_channels"
         )
+    return None

@@ -9,7 +9,7 @@ from typing import Any
 from ..paths import path_argument
 from .patients import find_patients
 
-__all__ = ["read_folds", "split_cases", "validation_cases"]
+__all__ = ["known_folds", "read_folds", "split_cases", "validation_cases"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +68,7 @@ def split_cases(
     if not cases:
         return [], []
     patients = find_patients(cases, dataset_dir, patient_column, patient_regex)
-    folds = read_folds(dataset_dir)
-    if folds is None:
-        folds = _listed_folds(cases)
+    folds = known_folds(cases, dataset_dir)
     if folds is None:
         folds = _deal(patients or {case["case"]: case["case"] for case in cases}, num_folds, seed)
         unit = "patient" if patients else "case, not by patient"
@@ -96,6 +94,12 @@ def split_cases(
                 "write folds that keep the cases of a patient together"
             )
     return training, validation
+
+
+def known_folds(cases: list[dict[str, Any]], dataset_dir: str | PathLike[str]) -> dict[str, list[str]] | None:
+    """Validation cases of each fold, from ``folds.json`` or the datalist; ``None`` where neither has any."""
+    folds = read_folds(dataset_dir)
+    return _listed_folds(cases) if folds is None else folds
 
 
 def _listed_folds(cases: list[dict[str, Any]]) -> dict[str, list[str]] | None:
@@ -133,7 +137,7 @@ def validation_cases(
     """
     if fold is not None:
         return split_cases(cases, dataset_dir, fold, **options)[1]
-    if (read_folds(dataset_dir) or _listed_folds(cases)) is not None:
+    if known_folds(cases, dataset_dir) is not None:
         logger.warning(
             "fold=None: evaluating all %d cases, those that weights were trained on included; --fold 0 holds to fold 0",
             len(cases),
