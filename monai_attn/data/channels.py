@@ -12,8 +12,8 @@ NUMBER = re.compile(r"\d{4}")  # nnU-Net's: brain_0000.nii.gz, brain_0001.nii.gz
 def name_channels(images: Iterable[str], labels: Iterable[str], in_channels: int = 1) -> list[str]:
     """What images have behind their label's name and an underscore, where no image has the label's own name.
 
-    ``brain_T1, brain_T2`` with the label ``brain`` give ``["T1", "T2"]``: all such endings of a data set, sorted. If some
-    are numbers of four digits (nnU-Net's convention), those count alone, from ``0000`` to the highest.
+    ``brain_T1, brain_T2`` with the label ``brain`` give ``["T1", "T2"]``: all such endings of a data set, sorted. If
+    some are numbers of four digits (nnU-Net's convention), those count alone, from ``0000`` to the highest.
 
     Args:
         images: names of images, without folder and file ending.
@@ -21,9 +21,7 @@ def name_channels(images: Iterable[str], labels: Iterable[str], in_channels: int
         in_channels: least number of nnU-Net's channels.
     """
     images, labels = set(images), set(labels)
-    waiting = sorted(
-        labels - images, key=len, reverse=True
-    )  # the longest first: a label a_b is closer to a_b_T1 than a
+    waiting = sorted(labels - images, key=len, reverse=True)  # a_b_T1 belongs to a_b rather than to a
     endings = set()
     for image in images - labels:
         owner = next((label for label in waiting if image.startswith(f"{label}_")), None)

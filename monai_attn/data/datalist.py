@@ -3,10 +3,11 @@
 import glob
 import json
 import logging
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["datalist_file", "read_datalist"]
+__all__ = ["Description", "datalist_file", "describe_data", "read_datalist"]
 
 NAMES = ("datalist.json", "dataset.json")
 TRAINING = ("training", "validation")
@@ -62,6 +63,40 @@ def read_datalist(path: Path, labelled: bool) -> list[dict[str, Any]]:
     if absent:
         logger.warning("'%s' lists %d case(s) of which no file is here; they are left out", path, absent)
     return cases
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a data set's own JSON file says of it, where it has one.
+
+    Attributes:
+        labels: name by label value, background included; empty if it says nothing.
+        channels: name or modality of each image channel, such as "CT"; empty if it says nothing.
+    """
+
+    labels: dict[int, str] = field(default_factory=dict)
+    channels: list[str] = field(default_factory=list)
+
+
+def describe_data(root: Path) -> Description:
+    """Read ``labels`` and ``modality`` (Medical Segmentation Decathlon) or ``channel_names`` (nnU-Net).
+
+    Args:
+        root: folder of the data set, or its JSON file.
+
+    Raises:
+        ValueError: when the file is no JSON.
+    """
+    paths = [root] if root.is_file() else [root / name for name in NAMES]
+    content = next((_load(path) for path in paths if path.suffix == ".json" and path.is_file()), {})
+    labels, channels = content.get("labels"), content.get("channel_names", content.get("modality"))
+    names: dict[int, str] = {}
+    for key, value in labels.items() if isinstance(labels, dict) else ():
+        number, name = (key, value) if str(key).isdigit() else (value, key)  # nnU-Net: {"liver": 1}
+        if str(number).isdigit():  # its regions are lists
+            names[int(number)] = str(name)
+    ordered = sorted(channels.items(), key=lambda item: int(item[0])) if isinstance(channels, dict) else ()
+    return Description(dict(sorted(names.items())), [str(name) for _, name in ordered])
 
 
 _CURE = '{"training": [{"image": "images/a.nii.gz", "label": "labels/a.nii.gz"}, ...]} with paths from its folder'

@@ -65,6 +65,7 @@ def inspect_case(
             for values, volume in zip(voxels, images, strict=True)
             for channel in _channels(values, volume)
         ]
+        facts.zeros = float((_channels(voxels[0], images[0])[0] == 0).mean())
         if label is not None:
             values = label.voxels()
             for message in _label_faults(label, values):
@@ -97,7 +98,8 @@ def _describe(facts: CaseFacts, images: list[Volume]) -> None:
     facts.channels = first.channels if len(images) == 1 else len(images)
     facts.dtype = str(first.dtype)
     if np.isfinite(first.affine).all() and abs(np.linalg.det(first.affine[:3, :3])) > 1e-9:
-        facts.orientation = "".join(nib.orientations.aff2axcodes(first.affine)[: len(first.spatial_shape)])
+        codes = nib.orientations.aff2axcodes(first.affine)  # type: ignore[no-untyped-call]
+        facts.orientation = "".join(codes[: len(first.spatial_shape)])
 
 
 def _header_faults(images: list[Volume], label: Volume | None, trust_image_header: bool) -> list[str]:

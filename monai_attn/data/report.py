@@ -38,6 +38,7 @@ class CaseFacts:
         orientation: directions in which the axes grow, such as "RAS".
         dtype: type of the stored values.
         percentiles: 0.5th, 50th and 99.5th percentile of each channel.
+        zeros: share of the voxels of the first channel that are exactly 0.
         foreground: mean, standard deviation, 0.5th and 99.5th percentile of the first channel where the label is not 0;
             empty where there is no foreground.
         label_voxels: number of voxels by label value.
@@ -53,6 +54,7 @@ class CaseFacts:
     orientation: str = ""
     dtype: str = ""
     percentiles: list[tuple[float, float, float]] = field(default_factory=list)
+    zeros: float = 0.0
     foreground: tuple[float, ...] = ()
     label_voxels: dict[int, int] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)

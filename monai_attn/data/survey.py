@@ -1,6 +1,5 @@
 """Check a whole data set: every file once, then what only shows across cases."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 from ..paths import path_argument
 from .cases import find_cases
 from .check import check_names, why_empty
+from .datalist import describe_data
 from .inspection import inspect_cases
 from .patients import find_patients
 from .report import CaseFacts, DataReport, Finding
@@ -68,7 +68,7 @@ def check(
     report = DataReport(str(root), facts, findings)
     good = [f for f in facts if f.case not in {finding.case for finding in findings}]
     findings += _channel_findings(good, in_channels)
-    findings += _label_findings(good, num_classes, _named_classes(root))
+    findings += _label_findings(good, num_classes, len(describe_data(root).labels) or None)
     findings += _geometry_findings(good)
     findings += _scale_findings(good)
     findings += _memory_findings(good, memory_gb)
@@ -89,18 +89,6 @@ def _channel_findings(facts: list[CaseFacts], in_channels: int | None) -> Iterat
         if len(f.shape) != rank:
             text = f"image '{f.image[0]}' of shape {f.shape} has {len(f.shape)} axes, most others {rank}"
             yield Finding("error", f.case, f"{text}: convert it, or take the case out")
-
-
-def _named_classes(root: Path) -> int | None:
-    """How many classes the data set's own list of labels has, where it has one."""
-    path = root if root.is_file() else root / "dataset.json"
-    if not path.is_file():
-        return None
-    try:
-        labels = json.loads(path.read_text(encoding="utf-8")).get("labels")
-    except (ValueError, AttributeError):
-        return None
-    return len(labels) if isinstance(labels, dict) and labels else None
 
 
 def _label_findings(facts: list[CaseFacts], num_classes: int | None, named: int | None) -> Iterator[Finding]:
