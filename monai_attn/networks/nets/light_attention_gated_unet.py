@@ -15,8 +15,8 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
     Full-resolution convolutions are nearly the whole cost of a U-Net. Here a strided residual stem takes the image to
     half its resolution, gates and decoder work there and below, and a head of 4 features brings the result back. All
     arguments are those of :class:`AttentionGatedUNet`, with other defaults. Its gates start open and have no output
-    transform, which is most of what a gate costs. Its activation is a leaky ReLU (Maas et al. 2013): among so few features,
-    plain ReLUs that die cost accuracy.
+    transform, which is most of what a gate costs. Its activation is a leaky ReLU (Maas et al. 2013), since plain ReLUs
+    that die among so few features cost accuracy.
     """
 
     def __init__(
