@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import __version__
-from .bundle import bundle_dir, copy_bundle, list_bundles, render
+from .bundle import bundle_dir, copy_bundle, list_bundles, plan, render
 from .bundle.errors import one_line
 from .data import check
 from .demo import demo
@@ -58,6 +58,25 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--memory_gb", "--memory-gb", type=float, help="for one resampled case (half of this machine's)")
     verb.set_defaults(run=_check)
 
+    verb = verbs.add_parser("plan", help="check and measure a data set and write a bundle for it")
+    verb.add_argument("data", help="folder of the data set, or a datalist")
+    verb.add_argument("--name", required=True, help="of the bundle, which becomes <output_dir>/<name>")
+    verb.add_argument("--output_dir", "--output-dir", default=".", help="folder for the bundle's (%(default)s)")
+    verb.add_argument("--like", help="a bundle whose network, processing and weights to start from")
+    verb.add_argument("--weights", default="auto", help="auto (those of --like), none, or a checkpoint")
+    verb.add_argument("--hours", type=float, default=1.0, help="that the training may take here (%(default)s)")
+    verb.add_argument("--memory_gb", "--memory-gb", type=float, help="for the training (half of this machine's)")
+    verb.add_argument("--device", help="where the training will run (CUDA when there is one)")
+    verb.add_argument("--modality", help="CT or MR (what the data say)")
+    verb.add_argument("--fold", default="0", help="held back for validation (%(default)s)")
+    verb.add_argument("--patient_column", "--patient-column", help="in cases.csv, or field of a datalist (patient)")
+    verb.add_argument("--patient_regex", "--patient-regex", help="finds the patient in a case's name")
+    verb.add_argument(
+        "--trust_image_header", "--trust-image-header", action="store_true", help="labels lie where images do"
+    )
+    verb.add_argument("--seed", type=int, default=0, help="of the training (%(default)s)")
+    verb.set_defaults(run=_plan)
+
     verb = verbs.add_parser("render", help="write a bundle's configs/ from its bundle.json and the templates")
     verb.add_argument("bundle", help="folder of a bundle, or the name of a shipped one")
     verb.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
@@ -98,6 +117,16 @@ def _check(options: argparse.Namespace) -> int:
     )
     print(report.to_json() if options.json else report.table())
     return report.status
+
+
+def _plan(options: argparse.Namespace) -> int:
+    arguments = {key: value for key, value in vars(options).items() if key not in ("run", "verb", "data")}
+    arguments["fold"] = int(options.fold) if options.fold.isdigit() else options.fold
+    result = plan(options.data, **arguments)
+    for reason in result.reasons:
+        print(f"- {reason}")
+    print(f"wrote {result.bundle_root}; how to go on stands in {result.bundle_root / 'docs' / 'README.md'}")
+    return 0
 
 
 def _render(options: argparse.Namespace) -> int:

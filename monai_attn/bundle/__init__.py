@@ -4,13 +4,15 @@ from ..paths import path_argument
 from .command_line import check_command_line, check_overlays, check_overrides
 from .errors import one_line_errors
 from .locate import BundleInfo, bundle_dir, copy_bundle, list_bundles
+from .planning import Plan, plan
 from .preflight import check_device, check_output_dir, preflight
 from .ranks import ReshufflingSampler, rank_device, start_ranks
-from .render import render, rendered_files
+from .render import render, render_spec, rendered_files
 from .start import bundle_name, check_installed, checkpoints, run_name, sqlite_uri, warm_start
 
 __all__ = [
     "BundleInfo",
+    "Plan",
     "ReshufflingSampler",
     "bundle_dir",
     "bundle_name",
@@ -25,9 +27,11 @@ __all__ = [
     "list_bundles",
     "one_line_errors",
     "path_argument",
+    "plan",
     "preflight",
     "rank_device",
     "render",
+    "render_spec",
     "rendered_files",
     "run_name",
     "sqlite_uri",

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-__all__ = ["render", "rendered_files", "unknown_key"]
+__all__ = ["render", "render_config", "render_spec", "rendered_files", "unknown_key"]
 
 BASES = {
     "train": ("common", "train"),
@@ -53,6 +53,19 @@ def render(bundle_root: str | PathLike[str], write: bool = True) -> list[Path]:
     return changed
 
 
+def render_spec(spec: dict[str, Any], bundle_root: str | PathLike[str]) -> None:
+    """Write ``bundle.json`` and ``configs/`` of a bundle. Raises as :func:`render`.
+
+    Args:
+        spec: content of ``bundle.json``.
+        bundle_root: folder of the bundle, made if it does not exist.
+    """
+    root = Path(bundle_root)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "bundle.json").write_text(_pretty(spec) + "\n", encoding="utf-8")
+    render(root)
+
+
 def rendered_files(bundle_root: str | PathLike[str]) -> dict[str, str]:
     """Content of each file in ``configs/``, by name; nothing is written. Raises as :func:`render`.
 
@@ -71,20 +84,25 @@ def rendered_files(bundle_root: str | PathLike[str]) -> dict[str, str]:
     for name in spec:
         if name not in sections:
             raise unknown_key(f"'{path}': section", name, sections)
-    result = {}
-    for config, templates in {**BASES, **{name: (name,) for name in (*OVERLAYS, "metadata")}}.items():
-        content: dict[str, Any] = {}
-        for template in templates:
-            content |= json.loads(_template(f"{template}.json"))
-        for template in templates:
-            for key, value in spec.get(template, {}).items():
-                _replace(content, key, value, f"'{path}': {template}")
-        missing = [key for key, value in content.items() if value == REQUIRED]
-        if missing:
-            raise ValueError(f"'{path}': {templates[-1]} needs '{missing[0]}', which has no default: add it")
-        result[f"{config}.json"] = _pretty(content) + "\n"
+    configs = (*BASES, *OVERLAYS, "metadata")
+    result = {f"{name}.json": _pretty(render_config(name, spec, str(path))) + "\n" for name in configs}
     result["logging.conf"] = _template("logging.conf")
     return result
+
+
+def render_config(name: str, spec: dict[str, Any], where: str = "bundle.json") -> dict[str, Any]:
+    """Content of one config, such as "train", from a bundle's spec; ``where`` is named in errors."""
+    templates = BASES.get(name, (name,))
+    content: dict[str, Any] = {}
+    for template in templates:
+        content |= json.loads(_template(f"{template}.json"))
+    for template in templates:
+        for key, value in spec.get(template, {}).items():
+            _replace(content, key, value, f"'{where}': {template}")
+    missing = [key for key, value in content.items() if value == REQUIRED]
+    if missing:
+        raise ValueError(f"'{where}': {templates[-1]} needs '{missing[0]}', which has no default: add it")
+    return content
 
 
 def unknown_key(where: str, key: str, known: list[str]) -> ValueError:

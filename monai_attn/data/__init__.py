@@ -1,11 +1,12 @@
 """From a folder of NIfTI files to checked and split cases."""
 
-from .cases import LABEL_FOLDERS, case_name, find_cases, image_files
+from .cases import LABEL_FOLDERS, case_name, find_cases, find_channel_names, image_files
 from .check import check_cases
+from .fingerprint import Fingerprint, measure
 from .outputs import InputGridWriter, InputNameLayout
 from .patients import find_patients
 from .report import CaseFacts, DataReport, Finding
-from .split import read_folds, split_cases, validation_cases
+from .split import known_folds, read_folds, split_cases, validation_cases
 from .survey import check
 from .transforms import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced
 
@@ -14,6 +15,7 @@ __all__ = [
     "CaseFacts",
     "DataReport",
     "Finding",
+    "Fingerprint",
     "InputGridWriter",
     "InputNameLayout",
     "KeepLargestInSlicesd",
@@ -24,8 +26,11 @@ __all__ = [
     "check",
     "check_cases",
     "find_cases",
+    "find_channel_names",
     "find_patients",
     "image_files",
+    "known_folds",
+    "measure",
     "read_folds",
     "split_cases",
     "validation_cases",

@@ -1,6 +1,7 @@
 """Metrics and reports that hang on ignite's engines."""
 
+from .freezing import FreezeEncoder
 from .metrics import HausdorffDistance95, MacroDice, SurfaceDice
 from .score_table import ScoreTable
 
-__all__ = ["HausdorffDistance95", "MacroDice", "ScoreTable", "SurfaceDice"]
+__all__ = ["FreezeEncoder", "HausdorffDistance95", "MacroDice", "ScoreTable", "SurfaceDice"]

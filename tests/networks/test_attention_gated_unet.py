@@ -120,6 +120,15 @@ def test_options_reach_every_block_and_the_gates():
     assert all(m.p == 0.25 for m in modules if isinstance(m, nn.Dropout))
 
 
+def test_kernels_may_differ_per_level():
+    network = small(3, kernel_size=[(3, 3, 1), 3, 5])
+    convolutions = [{c.kernel_size for c in level.modules() if isinstance(c, nn.Conv3d)} for level in network.encoder]
+    assert convolutions == [{(3, 3, 1)}, {(3, 3, 3)}, {(5, 5, 5)}]
+    finest = network.decoder[-1].conv
+    assert {c.kernel_size for c in finest.modules() if isinstance(c, nn.Conv3d)} == {(3, 3, 1)}
+    assert network(torch.rand(1, 1, 13, 12, 7)).shape[2:] == (13, 12, 7)
+
+
 def test_kernels_may_differ_per_axis():
     network = small(3, kernel_size=(3, 3, 1), up_kernel_size=(3, 3, 1))
     assert {c.kernel_size for c in network.encoder.modules() if isinstance(c, nn.Conv3d)} == {(3, 3, 1)}

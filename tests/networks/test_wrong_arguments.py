@@ -19,6 +19,7 @@ from test_attention_gated_unet import small
         ({"strides": ((2, 2, 2), 2)}, ["strides=(2, 2, 2)", "3 numbers for 2 spatial axes"]),
         ({"strides": (0, 2)}, ["strides=0", "at least 1"]),
         ({"kernel_size": 4}, ["kernel_size=4", "even", "5"]),
+        ({"kernel_size": [3, [3, 3], 3, 3]}, ["kernel_size=[3, [3, 3], 3, 3]", "4 entries", "each level"]),
         ({"kernel_size": (3, 3, 3)}, ["kernel_size=(3, 3, 3)", "2 spatial axes"]),
         ({"up_kernel_size": 2}, ["up_kernel_size=2", "even", "3"]),
         ({"dropout": -0.1}, ["dropout=-0.1", "less than 1"]),

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..arguments import LayerName, check_count, check_list, layer_name, per_axis
 from ..blocks import AttentionGate
 
-__all__ = ["check_channels", "check_gate", "check_gated_levels", "check_image", "check_strides"]
+__all__ = ["check_channels", "check_gate", "check_gated_levels", "check_image", "check_kernels", "check_strides"]
 
 SET_BY_NETWORK = {
     "spatial_dims",
@@ -47,6 +47,18 @@ def check_strides(
             f"one for each step down; {cure} {abs(len(strides) - levels + 1)}"
         )
     return tuple(per_axis("strides", stride, spatial_dims) for stride in strides)
+
+
+def check_kernels(kernel_size: Any, levels: int, spatial_dims: int) -> tuple[tuple[int, ...], ...]:
+    """Return one odd kernel size per axis for each level, from one for all, one per axis, or a list of either."""
+    if not isinstance(kernel_size, list | tuple) or all(isinstance(kernel, int) for kernel in kernel_size):
+        return (per_axis("kernel_size", kernel_size, spatial_dims, odd=True),) * levels
+    if len(kernel_size) != levels:
+        raise ValueError(
+            f"kernel_size={kernel_size!r} has {len(kernel_size)} entries for {levels} levels in channels: give one for "
+            "each level, finest first, or one for all"
+        )
+    return tuple(per_axis("kernel_size", kernel, spatial_dims, odd=True) for kernel in kernel_size)
 
 
 def check_gated_levels(gated_levels: Sequence[int] | None, skips: int) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..arguments import LayerName, check_count, check_flag, check_fraction, check_layers, check_spatial_dims, per_axis
 from ..blocks import GatedDecoderLevel, LogitsHead, crop_to, level_convolutions
-from .arguments import check_channels, check_gate, check_gated_levels, check_image, check_strides
+from .arguments import check_channels, check_gate, check_gated_levels, check_image, check_kernels, check_strides
 
 __all__ = ["AttentionGatedUNet"]
 
@@ -36,7 +36,8 @@ class AttentionGatedUNet(nn.Module):
         channels: features of each level, finest first, at least two levels. Multiples of 16 are fastest.
         strides: from each level to the next coarser one, ``len(channels) - 1`` entries, each one number or one per axis
             (``[[2, 2, 1], 2]`` leaves thick slices alone in the first step).
-        kernel_size: odd kernel size of the convolutions, one number or one per axis.
+        kernel_size: odd kernel size of the convolutions, one number or one per axis; or a list with one entry of either
+            kind for each level, finest first (``[[3, 3, 1], 3, 3]`` convolves thick slices one by one at first).
         up_kernel_size: odd kernel size of the upsampling convolutions, one number or one per axis.
         num_res_units: convolutions in each encoder level's residual unit, one in each decoder level's, as in MONAI's
             UNet (Kerfoot et al. 2018); 0 (default) for two plain convolutions in each, as in the paper.
@@ -68,7 +69,7 @@ class AttentionGatedUNet(nn.Module):
         out_channels: int,
         channels: Sequence[int],
         strides: Sequence[Sequence[int] | int],
-        kernel_size: Sequence[int] | int = 3,
+        kernel_size: Sequence[Sequence[int] | int] | int = 3,
         up_kernel_size: Sequence[int] | int = 3,
         num_res_units: int = 0,
         act: LayerName = "RELU",
@@ -104,7 +105,7 @@ class AttentionGatedUNet(nn.Module):
             (*self.channels, *([head_channels] if max(self.stem_strides) > 1 else [])),
         )
         units = check_count("num_res_units", num_res_units, least=0)
-        kernel = per_axis("kernel_size", kernel_size, spatial_dims, odd=True)
+        kernels = check_kernels(kernel_size, len(self.channels), spatial_dims)
         up_kernel = per_axis("up_kernel_size", up_kernel_size, spatial_dims, odd=True)
         gate_arguments = check_gate(gate)
         options: dict[str, Any] = {
@@ -117,8 +118,8 @@ class AttentionGatedUNet(nn.Module):
         inputs = (in_channels, *self.channels)
         self.encoder = nn.ModuleList(
             level_convolutions(spatial_dims, previous, features, stride, kernel, units, **options)
-            for previous, features, stride in zip(
-                inputs, self.channels, (self.stem_strides, *self.strides), strict=False
+            for previous, features, stride, kernel in zip(
+                inputs, self.channels, (self.stem_strides, *self.strides), kernels, strict=False
             )
         )
         self.decoder = nn.ModuleList(
@@ -127,7 +128,7 @@ class AttentionGatedUNet(nn.Module):
                 self.channels[level],
                 self.channels[level + 1],
                 self.strides[level],
-                kernel,
+                kernels[level],
                 up_kernel,
                 num_res_units=units,
                 upsample=upsample,
@@ -142,7 +143,7 @@ class AttentionGatedUNet(nn.Module):
             out_channels,
             strides=self.stem_strides,
             channels=head_channels,
-            kernel_size=kernel,
+            kernel_size=kernels[0],
             up_kernel_size=up_kernel,
             upsample=upsample,
             **options,

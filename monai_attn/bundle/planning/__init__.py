@@ -1,0 +1,5 @@
+"""From a data set's measures to a bundle for it."""
+
+from .plan import Plan, plan
+
+__all__ = ["Plan", "plan"]
