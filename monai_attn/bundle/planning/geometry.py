@@ -16,7 +16,7 @@ ANISOTROPIC = 3.0  # nnU-Net's: from this ratio of spacings on, an axis is thick
 UNEQUAL = 2.0  # an axis this much coarser than the finest is not strided yet, and not convolved along
 COVERED = 0.25  # nnU-Net's: of the median image, in the patch; below, it makes a low-resolution stage
 LEAST_VOXELS_ACROSS = 4.0  # of the smallest class, which no coarser spacing may undercut
-LEAST_SIZE = 2  # voxels of the patch on the coarsest level; nnU-Net has 4, but starts at full resolution
+LEAST_SIZE = 3  # voxels of the patch on the coarsest level; nnU-Net has 4, but starts at full resolution
 MOST_LEVELS = 5
 
 
