@@ -114,14 +114,14 @@ def _open_nibabel(path: str) -> Volume:
             kind: Any = type(image.header)
             header = kind.from_fileobj(file, check=False)
         zooms = tuple(float(size) for size in header["pixdim"][1 : 1 + min(3, image.ndim)])
-    return Volume(path, tuple(image.shape), affine, image.get_data_dtype(), zooms, image)
+    return Volume(path, tuple(map(int, image.shape)), affine, image.get_data_dtype(), zooms, image)
 
 
 def _open_nrrd(path: str) -> Volume:
     reader = VolumeReader()
     array, meta = reader.get_data(reader.read(path))
     affine = np.asarray(to_affine_nd(3, np.asarray(meta["affine"], float)), float)
-    return Volume(path, array.shape, affine, array.dtype, (), array)
+    return Volume(path, tuple(map(int, array.shape)), affine, array.dtype, (), array)
 
 
 def _kind(path: str) -> str:
