@@ -16,7 +16,10 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit status: 0 done, 1 failed (one line says why), 2 wrong usage."""
+    """Run one verb; returns the exit status: 0 done, 1 failed (one line says why), 2 wrong usage.
+
+    ``check`` has its own: 0 fine, 1 warnings, 2 errors.
+    """
     options = _parser().parse_args(arguments)
     try:
         run: Callable[[argparse.Namespace], int] = options.run
@@ -25,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("MONAI_ATTN_DEBUG"):
             raise
         print(one_line(error), file=sys.stderr)
-        return 1
+        return 2 if options.verb == "check" else 1  # where 1 stands for warnings
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("data", help="folder of the data set, or a datalist")
     verb.add_argument("--json", action="store_true", help="print all that was found as JSON")
     verb.add_argument("--in_channels", "--in-channels", type=int, help="image channels (what most cases have)")
+    verb.add_argument("--channel_names", "--channel-names", nargs="+", help="endings of the images' names, in order")
     verb.add_argument("--num_classes", "--num-classes", type=int, help="classes with background (what the data say)")
     verb.add_argument("--patient_column", "--patient-column", help="in cases.csv, or field of a datalist (patient)")
     verb.add_argument("--patient_regex", "--patient-regex", help="finds the patient in a case's name")
@@ -114,6 +118,7 @@ def _check(options: argparse.Namespace) -> int:
         options.patient_regex,
         options.trust_image_header,
         options.memory_gb,
+        channel_names=options.channel_names,
     )
     print(report.to_json() if options.json else report.table())
     return report.status

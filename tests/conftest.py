@@ -19,6 +19,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLES = REPOSITORY / "bundles"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing of earlier runs is remembered, and nothing is left in the home folder."""
+    os.environ["MONAI_ATTN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of the real data sets, beside the repository."""

@@ -1,14 +1,15 @@
 """The first thing a bundle's ``run`` does: see that all it needs is there, before anything is built or written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
+from monai.transforms import Spacingd
 
-from ..data import LABEL_FOLDERS, check_cases, find_cases, image_files
+from ..data import LABEL_FOLDERS, case_name, check_cases, check_training_cases, find_cases, image_files
 from ..paths import misread, path_argument
 
 __all__ = ["check_device", "check_output_dir", "preflight"]
@@ -25,6 +26,12 @@ def preflight(
     stacks: bool = False,
     output_dir: str | PathLike[str] | None = None,
     device: str | torch.device = "cpu",
+    trust_image_header: bool = False,
+    validation: Sequence[Mapping[str, Any]] | None = None,
+    fold: int | str = 0,
+    patient_column: str | None = None,
+    patient_regex: str | None = None,
+    transforms: Sequence[Any] = (),
 ) -> None:
     """Check the folders, the device and every case.
 
@@ -42,6 +49,13 @@ def preflight(
         stacks: whether a 2D network may be given 3D images, as stacks of slices.
         output_dir: where results will go, which must not be where images or labels are.
         device: where to compute.
+        trust_image_header: let a label of its image's shape pass whatever its affine says.
+        validation: before a training, those of the cases that are held back; what only shows across cases is then
+            checked, too, and warnings go to the log. Needs ``num_classes``.
+        fold: name of that fold.
+        patient_column: see :func:`monai_attn.data.find_patients`.
+        patient_regex: see there.
+        transforms: what brings images to the network; a ``Spacingd`` among them says how large they become.
 
     Raises:
         FileNotFoundError: when a folder or a file is missing.
@@ -66,7 +80,27 @@ def preflight(
             raise ValueError(
                 f"output_dir='{output_dir}' holds images or labels, which results would replace: use another"
             )
-    check_cases(cases, dataset_dir, in_channels, spatial_dims, num_classes, stacks)
+    if validation is None or num_classes is None:
+        check_cases(cases, dataset_dir, in_channels, spatial_dims, num_classes, stacks, trust_image_header)
+        return
+    folds, spacings = {str(fold): [case["case"] for case in validation]}, [t for t in transforms if _resamples(t)]
+    check_training_cases(
+        cases,
+        dataset_dir,
+        in_channels,
+        spatial_dims,
+        num_classes,
+        folds,
+        patient_column,
+        patient_regex,
+        trust_image_header,
+        [float(size) for size in spacings[0].spacing_transform.pixdim] if spacings else None,
+    )
+
+
+def _resamples(transform: Any) -> bool:
+    """Whether a transform brings all axes to a spacing; 0 or less would leave one as it is."""
+    return isinstance(transform, Spacingd) and all(size > 0 for size in transform.spacing_transform.pixdim)
 
 
 def _data_folders(cases: list[dict[str, Any]], dataset_dir: str | PathLike[str], in_channels: int) -> set[Path]:
@@ -75,7 +109,11 @@ def _data_folders(cases: list[dict[str, Any]], dataset_dir: str | PathLike[str],
     images = {Path(file).resolve().parent for case in cases for file in image_files(case)}
     labels = {Path(case["label"]).resolve().parent for case in labelled if "label" in case}
     beside = {folder.parent / LABEL_FOLDERS[folder.name] for folder in images if folder.name in LABEL_FOLDERS}
-    return images | labels | {folder for folder in beside if any(folder.glob("*.nii*"))}
+    return images | labels | {folder for folder in beside if any(_is_image(path) for path in folder.glob("*"))}
+
+
+def _is_image(path: Path) -> bool:
+    return case_name(path) != path.name
 
 
 def check_device(device: str | torch.device) -> None:

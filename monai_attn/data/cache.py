@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from .report import CaseFacts, Finding
+from .cases import case_name
+from .report import CaseFacts
 
-__all__ = ["content_digest", "forget", "recall", "remember"]
+__all__ = ["cache_key", "content_digest", "recall", "remember"]
 
 VERSION = 1  # of what an inspection measures; another number makes all that was remembered void
+VARIABLE = "MONAI_ATTN_CACHE"  # another folder, or "off"
 
 
 def content_digest(paths: Sequence[str]) -> list[str]:
@@ -28,42 +30,57 @@ def content_digest(paths: Sequence[str]) -> list[str]:
     return digests
 
 
-def recall(key: Sequence[str], case: str) -> tuple[CaseFacts, list[Finding]] | None:
-    """What was remembered under these digests, with the case's present name, or ``None``."""
-    try:
-        content = json.loads(_path(key).read_text(encoding="utf-8"))
-        facts = CaseFacts(**{**content["facts"], "case": case})
-    except (OSError, ValueError, TypeError, KeyError):  # not there, or of another version
+def cache_key(facts: CaseFacts, trust_image_header: bool) -> str:
+    """Name of what is remembered of a case: the content of its files, and all else that decides how they are read.
+
+    Paths are no part of it, so that a data set may move; endings are, since a good file may be misnamed.
+    """
+    files = [*facts.image, *([facts.label] if facts.label else [])]
+    endings = [Path(file).name[len(case_name(file)) :].lower() for file in files]
+    parts = [str(VERSION), str(len(facts.image)), str(trust_image_header), *endings, *facts.digests]
+    return hashlib.blake2b("|".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def recall(key: str, case: CaseFacts) -> CaseFacts | None:
+    """What was remembered, with the present name and paths of ``case``, or ``None``."""
+    folder = _folder()
+    if folder is None:
         return None
-    facts.shape, facts.spacing_mm = tuple(facts.shape), tuple(facts.spacing_mm)
-    facts.percentiles = [(low, median, high) for low, median, high in facts.percentiles]
-    facts.foreground = tuple(facts.foreground)
-    facts.label_voxels = {int(value): count for value, count in facts.label_voxels.items()}
-    return facts, []
-
-
-def remember(key: Sequence[str], facts: CaseFacts) -> None:
-    """Keep the facts of a case without faults; where the cache cannot be written, nothing happens."""
-    path = _path(key)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            json.dump({"facts": asdict(facts)}, file)
-        os.replace(file.name, path)
+        content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+        facts = CaseFacts(**{**content, "case": case.case, "image": case.image, "label": case.label})
+        facts.shape, facts.spacing_mm = tuple(facts.shape), tuple(facts.spacing_mm)
+        facts.percentiles = [(low, median, high) for low, median, high in facts.percentiles]
+        facts.foreground = tuple(facts.foreground)
+        facts.label_voxels = {int(value): count for value, count in facts.label_voxels.items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # not there, damaged, or of another version
+        return None
+    return facts
+
+
+def remember(key: str, facts: CaseFacts) -> None:
+    """Keep the facts of a case without faults; where the cache cannot be written, nothing happens."""
+    folder = _folder()
+    if folder is None:
+        return
+    content = {name: value for name, value in asdict(facts).items() if name not in ("case", "image", "label")}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as file:
+            json.dump(content, file)
+        os.replace(file.name, folder / f"{key}.json")  # whole or not at all, for others that read meanwhile
     except OSError:
         return
 
 
-def forget() -> None:
-    """Remove all that was remembered."""
-    for path in _folder().glob("*.json"):
-        path.unlink(missing_ok=True)
-
-
-def _path(key: Sequence[str]) -> Path:
-    return _folder() / f"{hashlib.blake2b('|'.join([str(VERSION), *key]).encode(), digest_size=16).hexdigest()}.json"
-
-
-def _folder() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+def _folder() -> Path | None:
+    chosen = os.environ.get(VARIABLE, "")
+    if chosen.lower() == "off":
+        return None
+    if chosen:
+        return Path(chosen)
+    try:
+        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # nobody's home
+        return None
     return Path(root) / "monai-attn" / "inspections"

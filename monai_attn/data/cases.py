@@ -67,7 +67,7 @@ def find_cases(
     cases = [case for folder in folders for case in _folder_cases(root, folder, labelled, in_channels, channel_names)]
     datalist = datalist_file(root)
     if datalist is not None:
-        cases = _listed_cases(datalist, labelled, cases, in_channels)
+        cases = _listed_cases(datalist, labelled, cases, in_channels, channel_names is not None)
     return sorted(cases, key=lambda case: (case["case"], str(case["image"])))
 
 
@@ -89,7 +89,7 @@ def image_files(case: Mapping[str, Any]) -> list[str]:
 
 
 def _listed_cases(
-    datalist: Path, labelled: bool, beside: list[dict[str, Any]], in_channels: int
+    datalist: Path, labelled: bool, beside: list[dict[str, Any]], in_channels: int, named: bool
 ) -> list[dict[str, Any]]:
     """Cases of a datalist; of the files beside it that it does not list, images to segment are taken, too."""
     cases = read_datalist(datalist, labelled)
@@ -100,7 +100,7 @@ def _listed_cases(
             case.pop("label", None)
     listed = {Path(file).resolve() for case in cases for file in image_files(case)}
     others = [case for case in beside if not listed & {Path(file).resolve() for file in image_files(case)}]
-    if not labelled and in_channels == 1:
+    if not labelled and (in_channels == 1 or named):
         cases += others
     elif others:
         logger.warning("%d image(s) beside '%s' are not in it; they are left out", len(others), datalist)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ..paths import misread, path_argument
-from .cases import IMAGE_FOLDERS, LABEL_FOLDERS, case_name, image_files
+from .cases import IMAGE_FOLDERS, LABEL_FOLDERS, SUFFIXES, case_name, image_files
 from .datalist import datalist_file
+from .findings import outside
 from .inspection import inspect_cases
 from .report import CaseFacts
 
-__all__ = ["check_cases", "check_names", "why_empty"]
+__all__ = ["check_cases", "check_names", "network_problem", "why_empty"]
 
 
 def check_cases(
@@ -21,6 +22,7 @@ def check_cases(
     spatial_dims: int,
     num_classes: int | None = None,
     stacks: bool = False,
+    trust_image_header: bool = False,
 ) -> None:
     """Read every file and stop at the first case that the network cannot take.
 
@@ -32,6 +34,7 @@ def check_cases(
         num_classes: where labels are needed, how many there are with background: each case needs a label on its
             image's grid with whole numbers below that. ``None`` checks images alone.
         stacks: whether a 2D network may be given 3D images, as stacks of slices.
+        trust_image_header: let a label of its image's shape pass whatever its affine says.
 
     Raises:
         FileNotFoundError: when the folder does not exist or holds no case, or a label is missing.
@@ -42,10 +45,13 @@ def check_cases(
         raise FileNotFoundError(why_empty(dataset_dir, labelled))
     for _, fault in check_names(cases, labelled):
         raise fault
-    for facts, findings in inspect_cases(cases, labelled):
+    for facts, findings in inspect_cases(cases, labelled, trust_image_header):
         for finding in findings:
             raise ValueError(finding.text)
-        if problem := _problem(facts, in_channels, spatial_dims, num_classes, stacks):
+        problem = network_problem(facts, in_channels, spatial_dims, stacks)
+        if problem is None and num_classes is not None:
+            problem = outside(facts, num_classes)
+        if problem:
             raise ValueError(problem)
 
 
@@ -72,23 +78,22 @@ def check_names(cases: list[dict[str, Any]], labelled: bool) -> Iterator[tuple[s
                 yield name, FileNotFoundError(text)
 
 
-def why_empty(dataset_dir: str | PathLike[str], labelled: bool) -> str:
-    """What a data set without cases lacks."""
+def why_empty(dataset_dir: str | PathLike[str], labelled: bool, folder: str = "--dataset_dir <folder>") -> str:
+    """What a data set without cases lacks; ``folder`` is what to pass instead."""
     root = path_argument("dataset_dir", dataset_dir)
     datalist = datalist_file(root)
     if datalist is not None:
         return f"'{datalist}' lists no case whose files are here: paths in it start from its folder; correct them"
     folders = " or ".join(f"{i}/ with {k}/" for i, k in LABEL_FOLDERS.items()) if labelled else ", ".join(IMAGE_FOLDERS)
-    wanted = f"images and labels in {folders}" if labelled else f"NIfTI files in it, or in {folders}"
+    wanted = f"images and labels in {folders}" if labelled else f"NIfTI, NRRD or MGZ files in it, or in {folders}"
     if not root.exists():
-        return f"dataset_dir='{root}' does not exist{misread(dataset_dir)}: pass --dataset_dir <folder> with {wanted}"
-    return f"dataset_dir='{root}' holds no case (*.nii.gz, *.nii): pass --dataset_dir <folder> with {wanted}"
+        return f"dataset_dir='{root}' does not exist{misread(dataset_dir)}: pass {folder} with {wanted}"
+    endings = ", ".join(f"*{ending}" for ending in SUFFIXES)
+    return f"dataset_dir='{root}' holds no case ({endings}): pass {folder} with {wanted}"
 
 
-def _problem(
-    facts: CaseFacts, in_channels: int, spatial_dims: int, num_classes: int | None, stacks: bool
-) -> str | None:
-    """Why a network of that kind cannot take a case."""
+def network_problem(facts: CaseFacts, in_channels: int, spatial_dims: int, stacks: bool = False) -> str | None:
+    """Why a network of that kind cannot take a case's image, or ``None``."""
     fits = len(facts.shape) == spatial_dims
     if spatial_dims == 2:  # a third axis is a stack of slices, which MONAI reads as one channel
         fits = fits or (len(facts.shape) == 3 and (stacks or facts.shape[2] == 1))
@@ -102,11 +107,5 @@ def _problem(
         return (
             f"{image} ({count}) has {facts.channels} channels, but the network takes {in_channels}: "
             "pass images with that number, or train a network with another in_channels"
-        )
-    wrong = [] if num_classes is None else [value for value in sorted(facts.label_voxels) if value >= num_classes]
-    if wrong:
-        return (
-            f"label '{facts.label}' has the values {wrong[:5]}, but the classes are 0 to {(num_classes or 0) - 1}: "
-            "write whole numbers of that range, or train a network with more out_channels"
         )
     return None

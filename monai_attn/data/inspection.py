@@ -1,5 +1,6 @@
 """Read every file of one case, once, and say what it is and what is wrong with it."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from .cache import content_digest, recall, remember
+from .cache import cache_key, content_digest, recall, remember
 from .cases import image_files
+from .faults import header_faults, image_fault, is_place, label_fault
 from .report import CaseFacts, Finding
 from .volumes import Volume, open_volume
 
-__all__ = ["inspect_case"]
-
-AFFINE_TOLERANCE = 1e-3  # mm; what rounding in headers makes
-INTEGER_TOLERANCE = 1e-3
+__all__ = ["inspect_case", "inspect_cases"]
 
 
 def inspect_case(
@@ -32,51 +31,23 @@ def inspect_case(
         trust_image_header: whether a label of the right shape may have another affine than its image.
 
     Returns:
-        what was measured as far as it went, and what is wrong, worst first.
+        what was measured as far as it went, and what is wrong with it.
     """
-    facts = CaseFacts(case["case"], image_files(case), case.get("label") if labelled else None)
-    findings: list[Finding] = []
-
-    def error(text: str) -> None:
-        findings.append(Finding("error", facts.case, text))
-
-    files = [*facts.image, *([facts.label] if facts.label else [])]
+    facts = unread(case, labelled)
+    texts: list[str] = []
     try:
-        facts.digests = content_digest(files)
-        key = [*facts.digests, *files, str(trust_image_header)]
-        known = recall(key, facts.case)
+        facts.digests = content_digest([*facts.image, *([facts.label] if facts.label else [])])
+        key = cache_key(facts, trust_image_header)
+        known = recall(key, facts)
         if known is not None:
-            return known
-        images = [open_volume(path) for path in facts.image]
-        label = None if facts.label is None else open_volume(facts.label)
-        for message in _header_faults(images, label, trust_image_header):
-            error(message)
-        _describe(facts, images)
-        voxels = [volume.voxels() for volume in images]
-        for volume, values in zip(images, voxels, strict=True):
-            if not np.isfinite(values).all():
-                count = int(values.size - np.isfinite(values).sum())
-                error(
-                    f"image '{volume.path}' has {count} voxel(s) that are NaN or infinite: "
-                    "replace them, or take the image out"
-                )
-        facts.percentiles = [
-            _percentiles(channel)
-            for values, volume in zip(voxels, images, strict=True)
-            for channel in _channels(values, volume)
-        ]
-        facts.zeros = float((_channels(voxels[0], images[0])[0] == 0).mean())
-        if label is not None:
-            values = label.voxels()
-            for message in _label_faults(label, values):
-                error(message)
-            if not findings:
-                _describe_label(facts, values, voxels[0], images[0])
-        if not findings:
+            return known, []
+        for text in _measure(facts, trust_image_header):
+            texts.append(text)
+        if not texts:
             remember(key, facts)
-    except (OSError, ValueError, ModuleNotFoundError) as fault:
-        error(str(fault))
-    return facts, findings
+    except (OSError, ValueError) as fault:
+        texts.append(str(fault))
+    return facts, [Finding("error", facts.case, text) for text in texts]
 
 
 def inspect_cases(
@@ -87,81 +58,62 @@ def inspect_cases(
     def look(case: dict[str, Any]) -> tuple[CaseFacts, list[Finding]]:
         return inspect_case(case, labelled, trust_image_header)
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        bar = tqdm(pool.map(look, cases), total=len(cases), desc="checking", leave=False, disable=not progress)
-        yield from bar
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
+    quiet = None if progress else True  # None: where nobody looks, as in a log file
+    try:
+        yield from tqdm(pool.map(look, cases), total=len(cases), desc="checking", leave=False, disable=quiet)
+    finally:
+        pool.shutdown(cancel_futures=True)  # who stops at the first fault does not wait for the other cases
+
+
+def unread(case: dict[str, Any], labelled: bool = True) -> CaseFacts:
+    """A case of which nothing is known but its files."""
+    return CaseFacts(case["case"], image_files(case), case.get("label") if labelled else None)
+
+
+def _measure(facts: CaseFacts, trust_image_header: bool) -> Iterator[str]:
+    """Fill in the facts; yields faults."""
+    images = [open_volume(path) for path in facts.image]
+    label = None if facts.label is None else open_volume(facts.label)
+    faults = list(header_faults(images, label, trust_image_header))
+    yield from faults
+    _describe(facts, images)
+    if any(0 in volume.shape for volume in images):
+        return
+    voxels = [volume.voxels() for volume in images]
+    unusable = [image_fault(volume, values) for volume, values in zip(images, voxels, strict=True)]
+    yield from (text for text in unusable if text)
+    channels = [channel for pair in zip(voxels, images, strict=True) for channel in _channels(*pair)]
+    facts.contents = [_content(channel) for channel in channels]
+    facts.zeros = float((channels[0] == 0).mean())
+    if not any(unusable):
+        facts.percentiles = [_percentiles(channel) for channel in channels]
+    if label is None or 0 in label.shape:
+        return
+    values = label.voxels()
+    wrong = label_fault(label, values)
+    if wrong:
+        yield wrong
+    elif not faults and not any(unusable):
+        _describe_label(facts, values, channels[0])
 
 
 def _describe(facts: CaseFacts, images: list[Volume]) -> None:
     first = images[0]
-    facts.shape, facts.spacing_mm = first.spatial_shape, first.spacing_mm
+    facts.shape = first.spatial_shape
     facts.channels = first.channels if len(images) == 1 else len(images)
     facts.dtype = str(first.dtype)
-    if np.isfinite(first.affine).all() and abs(np.linalg.det(first.affine[:3, :3])) > 1e-9:
+    if is_place(first.affine):
         codes = nib.orientations.aff2axcodes(first.affine)  # type: ignore[no-untyped-call]
         facts.orientation = "".join(codes[: len(first.spatial_shape)])
+        facts.spacing_mm = first.spacing_mm
 
 
-def _header_faults(images: list[Volume], label: Volume | None, trust_image_header: bool) -> list[str]:
-    first, faults = images[0], []
-    for volume in [*images, *([label] if label else [])]:
-        kind = "label" if volume is label else "image"
-        if min(volume.shape, default=0) < 1:
-            faults.append(f"{kind} '{volume.path}' of shape {volume.shape} is empty: replace the file")
-        if not np.isfinite(volume.affine).all() or abs(np.linalg.det(volume.affine[:3, :3])) < 1e-9:
-            faults.append(
-                f"{kind} '{volume.path}' has the affine {volume.affine[:3].tolist()}, which is no place: "
-                "correct its header"
-            )
-    if faults:
-        return faults
-    for volume in [*images[1:], *([label] if label else [])]:
-        name = f"label '{volume.path}'" if volume is label else f"image '{volume.path}'"
-        whose = "its image" if volume is label else "the first channel"
-        if volume.spatial_shape != first.spatial_shape or volume.channels != 1:
-            faults.append(
-                f"{name} has shape {volume.shape}, but {whose} '{first.path}' {first.shape}: "
-                "give it one channel on that grid"
-            )
-            continue
-        distance, degrees = _apart(volume, first)
-        if distance > AFFINE_TOLERANCE and not (trust_image_header and volume is label):
-            faults.append(
-                f"{name} lies elsewhere than {whose} '{first.path}' (up to {distance:.3g} mm apart, turned by "
-                f"{degrees:.2g} degrees): resample it onto that grid, correct its header, or pass --trust-image-header"
-            )
-    return faults
-
-
-def _apart(one: Volume, other: Volume) -> tuple[float, float]:
-    """Largest distance in mm between the same corner voxels of two grids, and the angle between their axes."""
-    corners = np.array(np.meshgrid(*[(0, size - 1) for size in (*one.spatial_shape, 1, 1)[:3]])).reshape(3, -1)
-    corners = np.vstack([corners, np.ones(corners.shape[1])])
-    distance = float(np.linalg.norm(((one.affine - other.affine) @ corners)[:3], axis=0).max())
-    axes = [volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0) for volume in (one, other)]
-    cosines = np.clip((axes[0] * axes[1]).sum(axis=0), -1, 1)
-    return distance, float(np.degrees(np.arccos(cosines)).max())
-
-
-def _label_faults(label: Volume, values: NDArray[Any]) -> list[str]:
-    if not np.isfinite(values).all():
-        return [f"label '{label.path}' has voxels that are NaN or infinite: write whole numbers"]
-    rounded = np.rint(values)
-    off = np.abs(values - rounded) > INTEGER_TOLERANCE
-    if off.any():
-        some = np.unique(values[off])[:5].tolist()
-        return [f"label '{label.path}' has the values {some}, which are no whole numbers: write the classes 0, 1, ..."]
-    if rounded.min() < 0:
-        some = np.unique(rounded[rounded < 0])[:5].astype(int).tolist()
-        return [f"label '{label.path}' has the values {some} below 0: write the classes 0, 1, ..."]
-    return []
-
-
-def _describe_label(facts: CaseFacts, values: NDArray[Any], image: NDArray[Any], volume: Volume) -> None:
+def _describe_label(facts: CaseFacts, values: NDArray[Any], channel: NDArray[Any]) -> None:
     labels = np.rint(values).astype(np.int64)
     found, counts = np.unique(labels, return_counts=True)
     facts.label_voxels = dict(zip(found.tolist(), counts.tolist(), strict=True))
-    inside = _channels(image, volume)[0].reshape(-1)[labels.reshape(-1) > 0]
+    inside = channel.reshape(-1)[labels.reshape(-1) > 0]
     if inside.size:
         low, high = np.percentile(inside, (0.5, 99.5))
         facts.foreground = (float(inside.mean()), float(inside.std()), float(low), float(high))
@@ -170,8 +122,16 @@ def _describe_label(facts: CaseFacts, values: NDArray[Any], image: NDArray[Any],
 def _percentiles(values: NDArray[Any]) -> tuple[float, float, float]:
     """0.5th, 50th and 99.5th, of at most a million values."""
     sample = values.reshape(-1)[:: max(1, values.size // 1_000_000)]
-    low, median, high = np.nanpercentile(sample, (0.5, 50, 99.5)).tolist()
+    low, median, high = np.percentile(sample, (0.5, 50, 99.5)).tolist()
     return low, median, high
+
+
+def _content(channel: NDArray[Any]) -> str:
+    """A digest of the values, however they are stored; empty for a constant channel, which says nothing."""
+    if channel.min() == channel.max():
+        return ""
+    values = np.ascontiguousarray(channel.T, np.float32)
+    return hashlib.blake2b(str(values.shape).encode() + values.tobytes(), digest_size=16).hexdigest()
 
 
 def _channels(values: NDArray[Any], volume: Volume) -> list[NDArray[Any]]:

@@ -11,6 +11,7 @@ from monai.data import FolderLayoutBase, NibabelWriter
 
 from ..paths import path_argument
 from .cases import case_name, image_files
+from .volumes import is_nifti, open_volume
 
 __all__ = ["InputGridWriter", "InputNameLayout"]
 
@@ -39,7 +40,7 @@ class InputNameLayout(FolderLayoutBase):
             ValueError: when that is the input itself.
         """
         source = Path(subject)
-        ending = source.name[len(case_name(source)) :] or ".nii.gz"
+        ending = source.name[len(case_name(source)) :] if is_nifti(source) else ".nii.gz"
         name = self.names.get(str(subject), case_name(source))
         target = self.output_dir / f"{name}{self.postfix}{ending}"
         if target.resolve() == source.resolve():
@@ -52,7 +53,8 @@ class InputGridWriter(NibabelWriter):
     """Writer of ``monai.transforms.SaveImage`` for label or probability maps on their input's grid.
 
     MONAI's own drops axes of length 1 at the end and sets the header's codes anew. This one takes shape, affine, codes
-    and units from the input file's header; what the header says of intensities, and its extensions, stay behind.
+    and units from the input file's header; what the header says of intensities, and its extensions, stay behind. For an
+    input that is not NIfTI it writes NIfTI of the same shape and affine, in mm.
     """
 
     def set_data_array(self, data_array: Any, *_: Any, **__: Any) -> None:
@@ -65,6 +67,10 @@ class InputGridWriter(NibabelWriter):
 
     def write(self, filename: str | PathLike[str], *_: Any, **__: Any) -> None:
         """Write the maps to ``filename``."""
+        if not is_nifti(self.source):
+            volume = open_volume(self.source)
+            self._save(nib.Nifti1Image, volume.shape, volume.affine, None, filename)
+            return
         source: Any = nib.load(self.source)
         kind: Any = nib.Nifti2Image if isinstance(source, nib.Nifti2Image) else nib.Nifti1Image
         header: Any = kind.header_class.from_header(source.header)
@@ -72,8 +78,15 @@ class InputGridWriter(NibabelWriter):
         header.extensions.clear()
         header["cal_min"] = header["cal_max"] = 0
         header["descrip"] = header["aux_file"] = header["intent_name"] = b""
+        self._save(kind, source.shape, None, header, filename)
+
+    def _save(self, kind: Any, shape: tuple[int, ...], affine: Any, header: Any, filename: str | PathLike[str]) -> None:
         maps = np.asarray(self.data_obj).astype(self.output_dtype)
-        grid = source.shape if maps[0].size == np.prod(source.shape) else source.shape[:3]  # no channels of the image
+        grid = shape if maps[0].size == np.prod(shape) else shape[:3]  # no channels of the image
         if len(maps) > 1:
             grid = (*(*grid, 1)[:3], len(maps))
-        nib.save(kind(np.moveaxis(maps, 0, -1).reshape(grid), None, header), filename)
+        image = kind(np.moveaxis(maps, 0, -1).reshape(grid), affine, header)
+        if header is None:
+            image.set_qform(affine, code="scanner")
+            image.header.set_xyzt_units("mm")
+        nib.save(image, filename)

@@ -42,7 +42,8 @@ class CaseFacts:
         foreground: mean, standard deviation, 0.5th and 99.5th percentile of the first channel where the label is not 0;
             empty where there is no foreground.
         label_voxels: number of voxels by label value.
-        digests: of the content of the files, images first.
+        digests: of the files' bytes, images first.
+        contents: digest of each channel's values, however they are stored; empty for a constant channel.
     """
 
     case: str
@@ -58,6 +59,7 @@ class CaseFacts:
     foreground: tuple[float, ...] = ()
     label_voxels: dict[int, int] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
+    contents: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -66,7 +68,7 @@ class DataReport:
 
     Attributes:
         dataset_dir: what was checked.
-        cases: facts of each case that could be read.
+        cases: facts of each case, as far as it could be read.
         findings: errors and warnings; those of the data set first, then by case.
         notes: what could not be checked, and why.
     """
@@ -92,18 +94,13 @@ class DataReport:
         by_case: dict[str, list[Finding]] = {}
         for finding in self.findings:
             by_case.setdefault(finding.case, []).append(finding)
-        names = [facts.case for facts in self.cases]
-        marks = {"error": "ERROR", "warning": "warning"}
-        lines = [self._row(facts, by_case.get(facts.case, [])) for facts in self.cases]
-        rows += lines
-        rows += [(case, "-", "-", "-", "-", "-", "ERROR") for case in by_case if case and case not in names]
+        rows += [self._row(facts, by_case.get(facts.case, [])) for facts in self.cases]
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-        texts = {row[0]: "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows}
-        out = [texts["case"]]
-        for case in [*(row[0] for row in rows[1:])]:
-            out.append(texts[case])
-            out += [f"    {marks[finding.level]}: {finding.text}" for finding in by_case.get(case, [])]
-        out += [f"{marks[finding.level]}: {finding.text}" for finding in by_case.get("", [])]
+        lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        out = lines[:1]
+        for facts, line in zip(self.cases, lines[1:], strict=True):
+            out += [line, *(f"    {_marked(finding)}" for finding in by_case.pop(facts.case, []))]
+        out += [_marked(finding) for findings in by_case.values() for finding in findings]  # of the whole data set
         out += [f"note: {note}" for note in self.notes]
         errors = len(self.errors)
         out.append(f"{len(self.cases)} case(s), {errors} error(s), {len(self.findings) - errors} warning(s)")
@@ -128,3 +125,7 @@ class DataReport:
             ",".join(map(str, sorted(facts.label_voxels))) or "-",
             worst,
         )
+
+
+def _marked(finding: Finding) -> str:
+    return f"{'ERROR' if finding.level == 'error' else 'warning'}: {finding.text}"

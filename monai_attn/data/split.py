@@ -9,7 +9,7 @@ from typing import Any
 from ..paths import path_argument
 from .patients import find_patients
 
-__all__ = ["known_folds", "read_folds", "split_cases", "validation_cases"]
+__all__ = ["all_folds", "known_folds", "read_folds", "split_cases", "validation_cases"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +68,8 @@ def split_cases(
     if not cases:
         return [], []
     patients = find_patients(cases, dataset_dir, patient_column, patient_regex)
-    folds = known_folds(cases, dataset_dir)
-    if folds is None:
-        folds = _deal(patients or {case["case"]: case["case"] for case in cases}, num_folds, seed)
+    folds = all_folds(cases, dataset_dir, patients, num_folds, seed)
+    if known_folds(cases, dataset_dir) is None:
         unit = "patient" if patients else "case, not by patient"
         logger.warning("no folds.json in '%s': split by %s, with seed %s", dataset_dir, unit, seed)
     if str(fold) not in folds:
@@ -100,6 +99,18 @@ def known_folds(cases: list[dict[str, Any]], dataset_dir: str | PathLike[str]) -
     """Validation cases of each fold, from ``folds.json`` or the datalist; ``None`` where neither has any."""
     folds = read_folds(dataset_dir)
     return _listed_folds(cases) if folds is None else folds
+
+
+def all_folds(
+    cases: list[dict[str, Any]],
+    dataset_dir: str | PathLike[str],
+    patients: dict[str, str] | None = None,
+    num_folds: int = 5,
+    seed: int = 0,
+) -> dict[str, list[str]]:
+    """Validation cases of each fold: those of the data set, or else as :func:`split_cases` deals them."""
+    folds = known_folds(cases, dataset_dir)
+    return _deal(patients or {c["case"]: c["case"] for c in cases}, num_folds, seed) if folds is None else folds
 
 
 def _listed_folds(cases: list[dict[str, Any]]) -> dict[str, list[str]] | None:

@@ -1,28 +1,28 @@
 """Check a whole data set: every file once, then what only shows across cases."""
 
-import os
-from collections import Counter
-from collections.abc import Iterator
+import logging
+import shlex
+from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..paths import path_argument
 from .cases import find_cases
-from .check import check_names, why_empty
+from .check import check_names, network_problem, why_empty
 from .datalist import describe_data
-from .inspection import inspect_cases
+from .findings import channel_findings, geometry_findings, label_findings, memory_findings, scale_findings
+from .inspection import inspect_cases, unread
 from .patients import find_patients
 from .report import CaseFacts, DataReport, Finding
-from .split import known_folds
+from .sides import patient_findings, twin_findings
+from .split import all_folds
 
-__all__ = ["check"]
+__all__ = ["check", "check_training_cases", "survey"]
 
-SPACING_OUTLIER = 2.0  # times the median
-SCALE_OUTLIER = 10.0  # times the median
-RARE = 0.5  # of the cases
+SHOWN = 5  # warnings before a training
+UNCHECKED = "whether a patient is on both sides was not checked: no cases.csv, field 'patient' or --patient_regex"
+
+logger = logging.getLogger(__name__)
 
 
 def check(
@@ -34,6 +34,7 @@ def check(
     trust_image_header: bool = False,
     memory_gb: float | None = None,
     progress: bool = True,
+    channel_names: Sequence[str] | None = None,
 ) -> DataReport:
     """Check a labelled data set before anyone trains on it.
 
@@ -47,160 +48,123 @@ def check(
         memory_gb: what a case may take in memory after resampling to the median spacing; by default half of this
             machine's.
         progress: whether to show a progress bar.
+        channel_names: see :func:`find_cases`.
 
     Returns:
         facts and findings; nothing is raised for what is wrong with the data.
     """
     root = path_argument("dataset_dir", dataset_dir)
     try:
-        cases = find_cases(root, labelled=True, in_channels=in_channels or 1)
-    except ValueError as error:
+        cases = find_cases(root, True, in_channels or 1, channel_names)
+        if not cases:
+            raise FileNotFoundError(why_empty(root, labelled=True, folder="a folder"))
+        known = describe_data(root).labels
+    except (ValueError, OSError) as error:
         return DataReport(str(root), [], [Finding("error", "", str(error))])
-    if not cases:
-        return DataReport(str(root), [], [Finding("error", "", why_empty(root, labelled=True))])
-    findings = [Finding("error", name, str(fault)) for name, fault in check_names(cases, labelled=True)]
-    named = {finding.case for finding in findings}
-    whole = [case for case in cases if case["case"] not in named]
-    results = list(inspect_cases(whole, trust_image_header=trust_image_header, progress=progress))
-    facts = [result[0] for result in results]
-    for _, found in results:
-        findings += found
-    report = DataReport(str(root), facts, findings)
-    good = [f for f in facts if f.case not in {finding.case for finding in findings}]
-    findings += _channel_findings(good, in_channels)
-    findings += _label_findings(good, num_classes, len(describe_data(root).labels) or None)
-    findings += _geometry_findings(good)
-    findings += _scale_findings(good)
-    findings += _memory_findings(good, memory_gb)
-    _side_findings(report, whole, root, patient_column, patient_regex)
-    findings.sort(key=lambda finding: (finding.case, finding.level))
-    return report
-
-
-def _channel_findings(facts: list[CaseFacts], in_channels: int | None) -> Iterator[Finding]:
-    if not facts:
-        return
-    wanted = in_channels or Counter(f.channels for f in facts).most_common(1)[0][0]
-    rank = Counter(len(f.shape) for f in facts).most_common(1)[0][0]
-    for f in facts:
-        if f.channels != wanted:
-            text = f"image '{f.image[0]}' has {f.channels} channel(s), not {wanted} as wanted or as in most cases"
-            yield Finding("error", f.case, f"{text}: add those that are missing, or take the case out")
-        if len(f.shape) != rank:
-            text = f"image '{f.image[0]}' of shape {f.shape} has {len(f.shape)} axes, most others {rank}"
-            yield Finding("error", f.case, f"{text}: convert it, or take the case out")
-
-
-def _label_findings(facts: list[CaseFacts], num_classes: int | None, named: int | None) -> Iterator[Finding]:
-    if not facts:
-        return
-    seen = sorted({value for f in facts for value in f.label_voxels})
-    known = num_classes or named
-    if known is None and seen != list(range(len(seen))):
-        remap = ", ".join(f"{value} -> {k}" for k, value in enumerate(seen) if value != k)
-        yield Finding("error", "", f"the labels' values are {seen}, with gaps: write 0, 1, ... ({remap})")
-    for f in facts:
-        outside = [] if known is None else [value for value in sorted(f.label_voxels) if value >= known]
-        if outside:
-            free = [k for k in range(known or 0) if k not in seen]
-            remap = ", ".join(f"{value} -> {k}" for value, k in zip(outside, free, strict=False))
-            text = f"label '{f.label}' has the values {outside}, but the classes are 0 to {(known or 0) - 1}"
-            yield Finding("error", f.case, f"{text}: remap them{f' ({remap})' if remap else ''}, or name more classes")
-    empty = [f for f in facts if not set(f.label_voxels) - {0}]
-    if len(empty) == len(facts):
-        yield Finding("error", "", "all labels are empty: see that they are the right files, and write 1, 2, ...")
-        return
-    for f in empty:
-        yield Finding("warning", f.case, f"label '{f.label}' is empty: see that this is so")
-    for value in seen:
-        count = sum(value in f.label_voxels for f in facts)
-        if value and count < RARE * len(facts):
-            yield Finding("warning", "", f"class {value} is in {count} of {len(facts)} cases: add some, or merge it")
-
-
-def _geometry_findings(facts: list[CaseFacts]) -> Iterator[Finding]:
-    rank = Counter(len(f.shape) for f in facts).most_common(1)[0][0] if facts else 0
-    facts = [f for f in facts if len(f.spacing_mm) == rank]
-    if not facts:
-        return
-    median = np.median([f.spacing_mm for f in facts], axis=0)
-    for f in facts:
-        ratio = np.maximum(np.array(f.spacing_mm) / median, median / np.array(f.spacing_mm)).max()
-        if ratio > SPACING_OUTLIER:
-            sizes = (" x ".join(f"{size:.3g}" for size in spacing) for spacing in (f.spacing_mm, median))
-            text = "spacing {} mm is far from the median {} mm: see that the header is right".format(*sizes)
-            yield Finding("warning", f.case, f"image '{f.image[0]}': {text}")
-    counts = Counter(f.orientation for f in facts)
-    if len(counts) > 1:
-        shown = ", ".join(f"{count} {axes}" for axes, count in counts.most_common())
-        text = f"orientations are mixed ({shown}): bundles turn all to RAS; see that left and right are right"
-        yield Finding("warning", "", text)
-
-
-def _scale_findings(facts: list[CaseFacts]) -> Iterator[Finding]:
-    spans = {f.case: f.percentiles[0][2] - f.percentiles[0][0] for f in facts if f.percentiles}
-    positive = [span for span in spans.values() if span > 0]
-    if not positive:
-        return
-    median = float(np.median(positive))
-    for f in facts:
-        span = spans.get(f.case, median)
-        if span <= 0:
-            yield Finding("warning", f.case, f"image '{f.image[0]}' is almost constant: see that it is the right file")
-        elif max(span / median, median / span) > SCALE_OUTLIER:
-            text = f"intensities span {span:.3g}, in the median case {median:.3g}: see that the unit is the same"
-            yield Finding("warning", f.case, f"image '{f.image[0]}': {text}")
-
-
-def _memory_findings(facts: list[CaseFacts], memory_gb: float | None) -> Iterator[Finding]:
-    if not facts:
-        return
-    limit = _half_of_memory_gb() if memory_gb is None else memory_gb
-    rank = Counter(len(f.shape) for f in facts).most_common(1)[0][0]
-    same = [f for f in facts if len(f.shape) == rank]
-    median = np.median([f.spacing_mm for f in same], axis=0)
-    classes = max((max(f.label_voxels, default=0) for f in same), default=0) + 1
-    for f in same:
-        voxels = float(np.prod(np.array(f.shape) * np.array(f.spacing_mm) / median))
-        needed = voxels * 4 * (f.channels + 2 * classes) / 1e9  # the image, its logits, and their softmax
-        if needed > limit:
-            text = (
-                f"image '{f.image[0]}' resampled to {' x '.join(f'{s:.3g}' for s in median)} mm takes {needed:.1f} GB"
-            )
-            yield Finding("error", f.case, f"{text} of {limit:.1f}: crop it, or choose a coarser spacing")
-
-
-def _half_of_memory_gb() -> float:
+    misnamed = [Finding("error", name, str(fault)) for name, fault in check_names(cases, labelled=True)]
+    names = {finding.case for finding in misnamed}
+    whole = [case for case in cases if case["case"] not in names]
+    inspected = list(inspect_cases(whole, trust_image_header=trust_image_header, progress=progress))
+    patients, notes, findings = None, [], misnamed
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2e9
-    except (ValueError, OSError, AttributeError):  # not on this system
-        return 8.0
-
-
-def _side_findings(
-    report: DataReport, cases: list[dict[str, Any]], root: Path, column: str | None, regex: str | None
-) -> None:
-    """Twins, patients, and on which side of each fold they are."""
-    try:
-        folds = known_folds(cases, root) or {}
-        patients = find_patients(cases, root, column, regex)
+        patients = find_patients(cases, root, patient_column, patient_regex)
+        folds = all_folds(cases, root, patients)
+        notes = [] if patients else [UNCHECKED]
     except ValueError as error:
-        report.findings.append(Finding("error", "", str(error)))
-        return
+        findings, folds = [*misnamed, Finding("error", "", str(error))], {}
+    classes = num_classes or (max(known) + 1 if known else None)
+    found = survey(inspected, folds, patients, in_channels, classes, memory_gb)
+    facts = sorted([f for f, _ in inspected] + [unread(c) for c in cases if c["case"] in names], key=lambda f: f.case)
+    return DataReport(str(root), facts, _sorted([*findings, *found]), notes)
+
+
+def survey(
+    inspected: Sequence[tuple[CaseFacts, list[Finding]]],
+    folds: Mapping[str, Sequence[str]],
+    patients: Mapping[str, str] | None = None,
+    in_channels: int | None = None,
+    num_classes: int | None = None,
+    memory_gb: float | None = None,
+    spacing_mm: Sequence[float] | None = None,
+) -> list[Finding]:
+    """What is wrong with single cases, and what shows across those that are right by themselves.
+
+    Args:
+        inspected: facts and findings of each case, as :func:`inspect_cases` gives them.
+        folds: names of the validation cases, by fold.
+        patients: patient by case, if known.
+        in_channels: image channels that each case must have; by default what most have.
+        num_classes: classes with background, if known.
+        memory_gb: what a resampled case may take; by default half of this machine's memory.
+        spacing_mm: to which cases are resampled; by default their median.
+    """
+    facts = [f for f, found in inspected if not found]
+    findings = [finding for _, found in inspected for finding in found]
+    findings += channel_findings(facts, in_channels)
+    findings += label_findings(facts, num_classes)
+    findings += geometry_findings(facts)
+    findings += scale_findings(facts)
+    findings += memory_findings(facts, num_classes, memory_gb, spacing_mm)
+    findings += twin_findings([f for f, _ in inspected], folds)
+    if patients:
+        findings += patient_findings([f.case for f, _ in inspected], folds, patients)
+    return _sorted(findings)
+
+
+def check_training_cases(
+    cases: list[dict[str, Any]],
+    dataset_dir: str | PathLike[str],
+    in_channels: int,
+    spatial_dims: int,
+    num_classes: int,
+    validation: Mapping[str, Sequence[str]],
+    patient_column: str | None = None,
+    patient_regex: str | None = None,
+    trust_image_header: bool = False,
+    spacing_mm: Sequence[float] | None = None,
+) -> None:
+    """Check what a training is about to use, each file and across cases; log the warnings.
+
+    Args:
+        cases: all of both sides, as :func:`find_cases` returns them.
+        dataset_dir: the folder they come from.
+        in_channels: channels that the network takes.
+        spatial_dims: 2 or 3.
+        num_classes: classes with background.
+        validation: names of the validation cases, under the name of the fold.
+        patient_column: see :func:`find_patients`.
+        patient_regex: see there.
+        trust_image_header: let a label of its image's shape pass whatever its affine says.
+        spacing_mm: to which the network's cases are resampled, if they are.
+
+    Raises:
+        FileNotFoundError: when the folder does not exist or holds no case, or a file is missing.
+        ValueError: on the first error, with the number of the others.
+    """
+    if not cases:
+        raise FileNotFoundError(why_empty(dataset_dir, labelled=True))
+    for _, fault in check_names(cases, labelled=True):
+        raise fault
+    inspected = []
+    for facts, found in inspect_cases(cases, True, trust_image_header):
+        problem = None if found else network_problem(facts, in_channels, spatial_dims)
+        inspected.append((facts, [Finding("error", facts.case, problem)] if problem else found))
+    patients = find_patients(cases, dataset_dir, patient_column, patient_regex)
+    findings = survey(inspected, validation, patients, in_channels, num_classes, spacing_mm=spacing_mm)
+    command = f"monai-attn check {shlex.quote(str(path_argument('dataset_dir', dataset_dir)))}"
+    command += f" --in_channels {in_channels} --num_classes {num_classes}"
+    errors = [finding for finding in findings if finding.level == "error"]
+    warnings = [finding for finding in findings if finding.level == "warning"]
+    if errors:
+        more = f" (and {len(errors) - 1} more: {command} lists them)" if errors[1:] else ""
+        raise ValueError(f"{errors[0].text}{more}")
+    for warning in warnings[:SHOWN]:
+        logger.warning("%s", warning.text)
+    if warnings[SHOWN:]:
+        logger.warning("and %d warning(s) more: %s lists them", len(warnings) - SHOWN, command)
     if patients is None:
-        report.notes.append("patients are not named (cases.csv, datalist, --patient-regex): sides were not checked")
-    by_content: dict[str, str] = {}
-    for f in report.cases:
-        for digest in f.digests[: len(f.image)]:
-            twin = by_content.setdefault(digest, f.case)
-            if twin != f.case:
-                apart = [fold for fold, held in folds.items() if (twin in held) != (f.case in held)]
-                where = f"on both sides of fold {apart[0]}" if apart else "twice in the data set"
-                text = f"has the same image as case '{twin}', {where}: take one of them out"
-                report.findings.append(Finding("error", f.case, text))
-    for fold, held in folds.items():
-        inside = {patients[c["case"]] for c in cases if c["case"] in held} if patients else set()
-        outside = {patients[c["case"]] for c in cases if c["case"] not in held} if patients else set()
-        for patient in sorted(inside & outside):
-            text = f"patient '{patient}' is in training and in validation of fold {fold}: keep a patient together"
-            report.findings.append(Finding("error", "", text))
+        logger.warning(UNCHECKED)
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: (finding.case, finding.level))

@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 from monai.config import KeysCollection
+from monai.data import MetaTensor
 from monai.transforms import KeepLargestConnectedComponent, MapTransform, RandFlipd
 
-__all__ = ["KeepLargestInSlicesd", "NormalizeSlicesd", "RandFlipSwapd", "SqueezeSliced"]
+__all__ = ["KeepLargestInSlicesd", "NormalizeSlicesd", "RandFlipSwapd", "SqueezeSliced", "TrustImageHeaderd"]
 
 
 class NormalizeSlicesd(MapTransform):
@@ -73,6 +74,37 @@ class SqueezeSliced(MapTransform):
         for key in self.key_iterator(result):
             if result[key].ndim == 4 and result[key].shape[-1] == 1:
                 result[key] = result[key][..., 0]
+        return result
+
+
+class TrustImageHeaderd(MapTransform):
+    """Give a label the affine of its image, for labels whose voxels fit but whose headers say otherwise.
+
+    Args:
+        keys: labels, shape (1, H, W[, D]), with metadata.
+        image_key: the image of the same spatial shape whose header is right.
+        allow_missing_keys: whether an item may lack one of the keys.
+
+    Raises:
+        ValueError: when the shapes differ, since then the voxels do not fit.
+    """
+
+    def __init__(self, keys: KeysCollection, image_key: str = "image", allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+        """Return ``data`` with labels where their images are."""
+        result, image = dict(data), data[self.image_key]
+        for key in self.key_iterator(result):
+            label: Any = result[key]
+            if label.shape[1:] != image.shape[1:]:
+                shapes = f"{tuple(label.shape[1:])}, but {self.image_key} {tuple(image.shape[1:])}"
+                raise ValueError(f"{key} has the shape {shapes}: resample it onto the image's grid")
+            label = label.clone()  # with metadata of its own
+            label.affine = image.affine
+            label.meta["original_affine"] = image.meta["original_affine"]
+            result[key] = label
         return result
 
 

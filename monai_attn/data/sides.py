@@ -1,0 +1,50 @@
+"""What must not be on both sides of a split: the same image, the same patient."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from .report import CaseFacts, Finding
+
+__all__ = ["patient_findings", "twin_findings"]
+
+Folds = Mapping[str, Sequence[str]]
+
+
+def twin_findings(facts: list[CaseFacts], folds: Folds) -> Iterator[Finding]:
+    """Images of the same content under two names: an error on both sides of a fold, a warning otherwise.
+
+    Args:
+        facts: of the cases.
+        folds: validation cases of each fold.
+    """
+    seen: dict[str, str] = {}
+    told: set[tuple[str, str]] = set()
+    for f in facts:
+        for content in filter(None, f.contents):
+            twin = seen.setdefault(content, f.case)
+            if twin == f.case or (twin, f.case) in told:
+                continue
+            told.add((twin, f.case))
+            apart = [fold for fold, held in folds.items() if (twin in held) != (f.case in held)]
+            text = f"image '{f.image[0]}' has the same content as case '{twin}'"
+            if apart:
+                where = f"in training and in validation of fold {apart[0]}"
+                yield Finding("error", f.case, f"{text}, {where}: take one of them out, or keep both on one side")
+            else:
+                yield Finding("warning", f.case, f"{text}: see that it is meant to count twice")
+
+
+def patient_findings(cases: Sequence[str], folds: Folds, patients: Mapping[str, str]) -> Iterator[Finding]:
+    """Patients with cases on both sides of a fold.
+
+    Args:
+        cases: their names.
+        folds: validation cases of each fold.
+        patients: patient by case.
+    """
+    for fold, held in folds.items():
+        inside = {patients[case] for case in cases if case in held}
+        outside = {patients[case] for case in cases if case not in held}
+        for patient in sorted(inside & outside):
+            some = ", ".join(f"'{case}'" for case in [case for case in cases if patients[case] == patient][:5])
+            text = f"patient '{patient}' is in training and in validation of fold {fold} (cases {some})"
+            yield Finding("error", "", f"{text}: write folds that keep the cases of a patient together")

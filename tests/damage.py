@@ -1,0 +1,86 @@
+"""Small data sets, and ways to spoil them."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from conftest import save_nifti
+
+SHAPE = (12, 14, 10)
+BAD = "case_2"
+
+
+def arrays(index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image and label of a case, two classes."""
+    rng = np.random.default_rng(index)
+    label = np.zeros(SHAPE, np.uint8)
+    label[2:6, 2:6, 2:6], label[7:10, 7:10, 2:6] = 1, 2
+    return (100 * label + rng.normal(50, 20, SHAPE)).astype(np.float32), label
+
+
+def dataset(root: Path, count: int = 6, images: str = "images", labels: str = "labels") -> Path:
+    for index in range(count):
+        image, label = arrays(index)
+        save_nifti(root / images / f"case_{index}.nii.gz", image)
+        save_nifti(root / labels / f"case_{index}.nii.gz", label)
+    return root
+
+
+def image(root: Path, case: str = BAD) -> Path:
+    return root / "images" / f"{case}.nii.gz"
+
+
+def label(root: Path, case: str = BAD) -> Path:
+    return root / "labels" / f"{case}.nii.gz"
+
+
+def values(path: Path) -> np.ndarray:
+    return np.asarray(nib.load(path).dataobj)
+
+
+def edit(path: Path, change) -> None:
+    """Replace the voxels of a file."""
+    save_nifti(path, change(values(path)))
+
+
+def move(path: Path, affine: np.ndarray) -> None:
+    save_nifti(path, values(path), affine)
+
+
+def moved(mm: float) -> np.ndarray:
+    affine = np.eye(4)
+    affine[0, 3] = mm
+    return affine
+
+
+def turned(degrees: float) -> np.ndarray:
+    affine, angle = np.eye(4), np.radians(degrees)
+    affine[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return affine
+
+
+def patch_header(path: Path, offset: int, number: float) -> None:
+    """Write a float32 into a NIfTI header, past nibabel's own checks."""
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[offset : offset + 4] = np.float32(number).tobytes()
+    path.write_bytes(gzip.compress(bytes(content)))
+
+
+PIXDIM_Y, SROW_Y = 84, 296 + 4  # bytes of the second spacing, and of the affine's first row, second column
+
+
+def rgb(path: Path) -> None:
+    save_nifti(path, np.zeros(SHAPE, np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])))
+
+
+def write_folds(root: Path, **held: list[str]) -> None:
+    folds = {name.removeprefix("fold"): cases for name, cases in held.items()}
+    (root / "folds.json").write_text(json.dumps({"validation": folds}))
+
+
+def write_patients(root: Path, patients: dict[str, str]) -> None:
+    with (root / "cases.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "patient"), *patients.items()])
