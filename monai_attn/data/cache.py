@@ -13,7 +13,7 @@ from .report import CaseFacts
 
 __all__ = ["cache_key", "content_digest", "recall", "remember"]
 
-VERSION = 1  # of what an inspection measures; another number makes all that was remembered void
+VERSION = 2  # of what an inspection measures; another number makes all that was remembered void
 VARIABLE = "MONAI_ATTN_CACHE"  # another folder, or "off"
 
 
@@ -53,6 +53,7 @@ def recall(key: str, case: CaseFacts) -> CaseFacts | None:
         facts.percentiles = [(low, median, high) for low, median, high in facts.percentiles]
         facts.foreground = tuple(facts.foreground)
         facts.label_voxels = {int(value): count for value, count in facts.label_voxels.items()}
+        facts.thickness_mm = {int(value): size for value, size in facts.thickness_mm.items()}
     except (OSError, ValueError, TypeError, AttributeError):  # not there, damaged, or of another version
         return None
     return facts

@@ -36,6 +36,7 @@ class Fingerprint:
         foreground: mean, standard deviation, 0.5th and 99.5th percentile of the first channel inside the labels, each
             averaged over cases.
         class_volumes_mm3: median volume of each class over the cases that have it (mm2 in 2D).
+        thickness_mm: median thickness of each class over these cases, see :class:`CaseFacts`.
     """
 
     spatial_dims: int
@@ -52,6 +53,7 @@ class Fingerprint:
     zeros: float
     foreground: tuple[float, ...]
     class_volumes_mm3: tuple[float, ...]
+    thickness_mm: tuple[float, ...]
 
 
 def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
@@ -82,6 +84,7 @@ def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
         [f.label_voxels[k] * size for f, size in zip(facts, sizes, strict=True) if f.label_voxels.get(k)]
         for k in range(1, highest + 1)
     ]
+    thickness = [[f.thickness_mm[k] for f in facts if k in f.thickness_mm] for k in range(1, highest + 1)]
     inside = [f.foreground for f in facts if f.foreground]
     kind, why = (modality.upper(), "given") if modality else _modality(facts, known)
     return Fingerprint(
@@ -99,6 +102,7 @@ def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
         zeros=float(np.median([f.zeros for f in facts])),
         foreground=_floats(np.mean(inside, axis=0)),
         class_volumes_mm3=tuple(float(np.median(v)) if v else 0.0 for v in volumes),
+        thickness_mm=tuple(float(np.median(t)) if t else 0.0 for t in thickness),
     )
 
 

@@ -113,10 +113,23 @@ def _describe_label(facts: CaseFacts, values: NDArray[Any], channel: NDArray[Any
     labels = np.rint(values).astype(np.int64)
     found, counts = np.unique(labels, return_counts=True)
     facts.label_voxels = dict(zip(found.tolist(), counts.tolist(), strict=True))
+    facts.thickness_mm = _thickness(labels.reshape(facts.shape), facts)
     inside = channel.reshape(-1)[labels.reshape(-1) > 0]
     if inside.size:
         low, high = np.percentile(inside, (0.5, 99.5))
         facts.foreground = (float(inside.mean()), float(inside.std()), float(low), float(high))
+
+
+def _thickness(labels: NDArray[np.int64], facts: CaseFacts) -> dict[int, float]:
+    spacing = facts.spacing_mm
+    voxel, surface = float(np.prod(spacing)), dict.fromkeys(facts.label_voxels, 0.0)
+    for axis, size in enumerate(spacing):
+        one, other = np.moveaxis(labels, axis, 0)[:-1], np.moveaxis(labels, axis, 0)[1:]
+        border = one != other
+        for side in (one, other):
+            for value, count in zip(*np.unique(side[border], return_counts=True), strict=True):
+                surface[int(value)] += int(count) * voxel / size
+    return {k: 6 * facts.label_voxels[k] * voxel / area for k, area in surface.items() if k and area}
 
 
 def _percentiles(values: NDArray[Any]) -> tuple[float, float, float]:

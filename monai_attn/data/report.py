@@ -42,6 +42,7 @@ class CaseFacts:
         foreground: mean, standard deviation, 0.5th and 99.5th percentile of the first channel where the label is not 0;
             empty where there is no foreground.
         label_voxels: number of voxels by label value.
+        thickness_mm: of each label value but 0, six times its volume over its surface: the diameter of a ball.
         digests: of the files' bytes, images first.
         contents: digest of each channel's values, however they are stored; empty for a constant channel.
     """
@@ -58,6 +59,7 @@ class CaseFacts:
     zeros: float = 0.0
     foreground: tuple[float, ...] = ()
     label_voxels: dict[int, int] = field(default_factory=dict)
+    thickness_mm: dict[int, float] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
     contents: list[str] = field(default_factory=list)
 

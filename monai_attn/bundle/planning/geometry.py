@@ -15,7 +15,7 @@ __all__ = ["Geometry", "fit_geometry"]
 ANISOTROPIC = 3.0  # nnU-Net's: from this ratio of spacings on, an axis is thick
 UNEQUAL = 2.0  # an axis this much coarser than the finest is not strided yet, and not convolved along
 COVERED = 0.25  # nnU-Net's: of the median image, in the patch; below, it makes a low-resolution stage
-LEAST_VOXELS_ACROSS = 4.0  # of the smallest class, which no coarser spacing may undercut
+LEAST_VOXELS_ACROSS = 3.0  # the thinnest class, which no coarser spacing may undercut
 LEAST_SIZE = 3  # voxels of the patch on the coarsest level; nnU-Net has 4, but starts at full resolution
 MOST_LEVELS = 5
 
@@ -94,8 +94,7 @@ def _working_spacing(fingerprint: Fingerprint, thick: int | None, patch_voxels: 
     volume = float(np.prod(np.array(fingerprint.extent_mm) / spacing))
     factor = (volume * COVERED / patch_voxels) ** (1 / 3)
     if factor > 1:
-        present = [v for v in fingerprint.class_volumes_mm3 if v > 0]
-        across = min(present) ** (1 / 3) / spacing.max()  # voxels of the smallest class on the coarsest axis
+        across = min(size for size in fingerprint.thickness_mm if size) / spacing.max()
         allowed = max(1.0, across / LEAST_VOXELS_ACROSS)
         coarser = min(factor, allowed)
         if coarser > 1.05:
@@ -103,7 +102,7 @@ def _working_spacing(fingerprint: Fingerprint, thick: int | None, patch_voxels: 
             limit = (
                 ""
                 if factor <= allowed
-                else f"; more would leave the smallest class under {LEAST_VOXELS_ACROSS:g} voxels"
+                else f"; more would leave less than {LEAST_VOXELS_ACROSS:g} voxels across the thinnest class"
             )
             reasons.append(
                 f"Resampled to {_mm(spacing)} instead, so that a patch sees up to {COVERED:.0%} of an image, as in "
