@@ -26,10 +26,10 @@ class VolumeReader(ImageReader):
 
     MONAI does not take MGZ for nibabel's by its ending, and a list of readers is tried one after the other, with a line
     in the log for each that fails. This one goes by the file's ending, and reads into RAS throughout.
-    """
 
-    def __init__(self) -> None:
-        self.nibabel, self.nrrd = NibabelReader(), NrrdReader()
+    Each file is read by a reader of its own. MONAI's keep the names of the files between ``read`` and ``get_data``, so
+    that two threads of a ``CacheDataset`` with one reader lose channels of an image without an error.
+    """
 
     def verify_suffix(self, filename: Sequence[str | PathLike[str]] | str | PathLike[str]) -> bool:
         """Whether all of these files have one of the endings."""
@@ -46,11 +46,13 @@ class VolumeReader(ImageReader):
         if len(kinds) > 1:
             raise ValueError(f"'{paths[0]}' and its other channels are of different formats: convert them to one")
         if kinds != {True}:
-            return self.nibabel, self.nibabel.read(data, **options)
-        images = self.nrrd.read(data, **options)
+            nibabel = NibabelReader()
+            return nibabel, nibabel.read(data, **options)
+        nrrd = NrrdReader()
+        images = nrrd.read(data, **options)
         for image in ensure_tuple(images) if not hasattr(images, "header") else (images,):
             _complete(image.header, image.array.ndim)
-        return self.nrrd, images
+        return nrrd, images
 
     def get_data(self, img: Any) -> tuple[np.ndarray, dict[str, Any]]:
         """Voxels and metadata, among them the affine from voxels to mm in RAS."""

@@ -149,3 +149,14 @@ def test_a_real_nrrd_pair(shared_data, tmp_path):
     assert facts.spacing_mm == pytest.approx((0.5, 0.5, 3))
     (gaps,) = check(tmp_path, progress=False).errors
     assert gaps.text.endswith("write 0, 1, ... (7 -> 2, 8 -> 3, 9 -> 4)")
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_another_file_between_reading_and_taking_the_voxels_changes_nothing(tmp_path, ending):
+    channels = [save(tmp_path / f"a_{k}{ending}", d.arrays(k)[0]) for k in range(3)]
+    reader = VolumeReader()
+    opened = reader.read([str(path) for path in channels])
+    reader.read(str(save(tmp_path / f"label{ending}", d.arrays(0)[1])))  # as another thread does meanwhile
+    array, _ = reader.get_data(opened)
+    assert array.shape[0] == 3
+    np.testing.assert_array_equal(array[2], d.arrays(2)[0])

@@ -105,8 +105,9 @@ def plan(
         raise FileExistsError(f"'{root}' exists already: remove it, or pass another --name")
     if not 0 < hours < 10_000:
         raise ValueError(f"hours={hours!r} must be a number above 0: pass the time that the training may take")
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    check_device(where)
+    name_of_device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    check_device(name_of_device)
+    where = torch.device(name_of_device)
     limit = free_memory_gb(where) if memory_gb is None else memory_gb
     report = check(
         dataset_dir,
