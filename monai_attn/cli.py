@@ -11,6 +11,7 @@ from .bundle import bundle_dir, copy_bundle, list_bundles, plan, render
 from .bundle.errors import one_line
 from .data import check
 from .demo import demo
+from .demo_training import demo_training
 
 __all__ = ["main"]
 
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(run=_render)
 
     verb = verbs.add_parser("demo", help="segment both hippocampi of a real averaged brain and show the result")
+    verb.add_argument("--train", action="store_true", help="instead go all the way on generated data, in minutes")
     verb.add_argument("--output_dir", default="monai-attn-demo", help="folder for the results (%(default)s)")
     verb.add_argument("--device", help="cpu, cuda, ... (CUDA when there is one)")
     verb.set_defaults(run=_demo)
@@ -147,5 +149,5 @@ def _render(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    demo(options.output_dir, options.device)
+    (demo_training if options.train else demo)(options.output_dir, options.device)
     return 0

@@ -72,3 +72,17 @@ def test_a_missing_extra_is_one_line_with_the_cure(monkeypatch, capsys, tmp_path
         "error: nilearn, which carries the template, is not installed: pip install 'monai-attn[demo]'"
     ]
     assert not (tmp_path / "out").exists()
+
+
+def test_demo_goes_all_the_way_on_generated_data(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("monai_attn.demo_training.HOURS", 0.002)
+    assert cli.main(["demo", "--train", "--output_dir", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    shown = capsys.readouterr().out
+    for verb in ("check", "plan", "train.json", "evaluate.json", "inference.json"):
+        assert any(verb in line for line in shown.splitlines() if line.startswith("$ ")), verb
+    assert "0 error(s), 0 warning(s)" in shown
+    labels = [nib.load(path) for path in sorted((tmp_path / "out" / "labels").iterdir())]
+    assert [label.shape for label in labels] == [(56, 48, 24)] * 2
+    assert "mean 0." in shown
+    assert cli.main(["demo", "--train", "--output_dir", str(tmp_path / "out")]) == 1
+    assert "holds 'data' already" in capsys.readouterr().err

@@ -1,9 +1,9 @@
 """Does it pay to start from shipped weights? ``python tests/benchmarks/compare_finetuning.py --help``.
 
-From cases that the weights of the hippocampus bundle have never seen (its fold 0), eight train and the others are held
-back, drawn anew for each seed. The classes are merged into one, so that the head must start anew. Both bundles come from
-``monai-attn plan --like``, one with the weights and one without, and train the same number of steps; both are scored
-after the last one, not after the best.
+From cases that the weights of the hippocampus bundle have never seen (its fold 0), eight train and the others are
+held back, drawn anew for each seed. The classes are merged into one, so that the head must start anew. Both bundles
+come from ``monai-attn plan --like``, one with the weights and one without, and train the same number of steps; both
+are scored after the last one, not after the best.
 """
 
 import argparse
@@ -27,7 +27,7 @@ LIKE = "hippocampus_mri_attn_segmentation"
 def write_data(cases: list[dict], root: Path, seed: int, training: int) -> None:
     """A data set with that many cases for training, the others as fold 0, and one class."""
     names = [case["case"] for case in cases]
-    random.Random(seed).shuffle(names)
+    random.Random(seed).shuffle(names)  # noqa: S311 (no secret)
     entries = []
     for case in cases:
         label = nib.load(case["label"])

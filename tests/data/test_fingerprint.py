@@ -61,7 +61,7 @@ def test_air_below_zero_is_ct_and_a_given_modality_counts_more(tmp_path):
     report = check(root, progress=False)
     assert measure(report).modality == "CT"
     assert measure(report, "mr").modality == "MR"
-    with pytest.raises(ValueError, match="modality='PET'.*CT or MR"):
+    with pytest.raises(ValueError, match=r"modality='PET'.*CT or MR"):
         measure(report, "PET")
 
 
