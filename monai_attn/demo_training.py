@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import time
 from os import PathLike
 from pathlib import Path
@@ -44,22 +45,25 @@ def demo_training(output_dir: str | PathLike[str] = "monai-attn-demo", device: s
     start = time.perf_counter()
     data, new = root / "data", root / "new"
     generate_data(data, new)
+    where_to = f" --device {device}" if device else ""
     bundle, monai = root / NAME, "python -m monai.bundle run --config_file"
-    _say(f"monai-attn check {data}")
+    _say(f"monai-attn check {_typed(data)}")
     report = check(data)
     print(report.table())
-    _say(f"monai-attn plan {data} --name {NAME} --hours {HOURS} --output_dir {root}")
+    _say(f"monai-attn plan {_typed(data)} --name {NAME} --hours {HOURS} --output_dir {_typed(root)}{where_to}")
     result = plan(data, NAME, root, hours=HOURS, device=device)
     print("\n".join(f"- {reason}" for reason in result.reasons))
+    typed = f"{_typed(bundle)}/configs"
     common: dict[str, Any] = {"bundle_root": str(bundle), **({"device": device} if device else {})}
-    _say(f"{monai} {bundle}/configs/train.json --bundle_root {bundle}")
+    _say(f"{monai} {typed}/train.json --bundle_root {_typed(bundle)}{where_to}")
     run(config_file=str(bundle / "configs" / "train.json"), **common)
-    _say(f"{monai} {bundle}/configs/evaluate.json --bundle_root {bundle} --fold 0 --output_dir {root}/scores")
     scores = str(root / "scores")
+    scored = f"--fold 0 --output_dir {_typed(scores)}"
+    _say(f"{monai} {typed}/evaluate.json --bundle_root {_typed(bundle)}{where_to} {scored}")
     run(config_file=str(bundle / "configs" / "evaluate.json"), fold=0, output_dir=scores, **common)
     where = {"dataset_dir": str(new), "output_dir": str(root / "labels")}
-    flags = " ".join(f"--{key} {value}" for key, value in where.items())
-    _say(f"{monai} {bundle}/configs/inference.json --bundle_root {bundle} {flags}")
+    flags = " ".join(f"--{key} {_typed(value)}" for key, value in where.items())
+    _say(f"{monai} {typed}/inference.json --bundle_root {_typed(bundle)}{where_to} {flags}")
     run(config_file=str(bundle / "configs" / "inference.json"), **common, **where)
     with (root / "scores" / "dice_per_class.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["class"]: float(row["mean"]) for row in csv.DictReader(file)}
@@ -117,6 +121,10 @@ def _inside(place: NDArray[Any], centre: Any, radii: Any, turn: float = 0.0) -> 
 def _save(array: NDArray[Any], affine: NDArray[Any], path: Path) -> None:
     image: Any = nib.Nifti1Image(array, affine)  # type: ignore[no-untyped-call]
     nib.save(image, path)
+
+
+def _typed(path: str | PathLike[str]) -> str:
+    return shlex.quote(str(path))
 
 
 def _say(command: str) -> None:

@@ -13,6 +13,8 @@ from .report import CaseFacts, DataReport
 __all__ = ["Fingerprint", "measure"]
 
 AXES = ("LR", "PA", "IS")  # of images turned to RAS: pairs of directions, by axis
+CT = re.compile(r"(?:^|[^A-Z])(?:CB|CE|NC)?CTA?(?:$|[^A-Z])|COMPUTED TOMOGRAPHY")
+MR = re.compile(r"(?:^|[^A-Z])(?:MRI?|T1|T2|PD|FLAIR|DWI|ADC)|MAGNETIC RESONANCE")
 AIR_HU = -200.0  # below it lies what only CT has: air, where MR has 0 and more
 
 
@@ -26,7 +28,7 @@ class Fingerprint:
         in_channels: image channels.
         class_names: of the labels 1, 2, ...
         named: whether the data set itself names them.
-        modality: "CT" or "MR".
+        modality: "CT", "MR" or "other".
         why_modality: where that comes from.
         spacing_mm: median by axis.
         fine_spacing_mm: 10th percentile by axis.
@@ -75,6 +77,12 @@ def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
         raise ValueError(f"modality='{modality}' is not known: use CT or MR")
     facts = report.cases
     known = describe_data(Path(report.dataset_dir))
+    for value, name in known.labels.items():
+        if name.lower() == "ignore":
+            raise ValueError(
+                f"label {value} of '{report.dataset_dir}' is 'ignore', which nnU-Net leaves out of its loss, and "
+                "a bundle would learn as a class: give these voxels a class, and take the name out of dataset.json"
+            )
     dims = 2 if all(len(f.shape) == 2 or (len(f.shape) == 3 and f.shape[2] == 1) for f in facts) else 3
     spacings = np.array([_in_ras(f, f.spacing_mm, dims) for f in facts])
     shapes = np.array([_in_ras(f, f.shape, dims) for f in facts])
@@ -91,7 +99,7 @@ def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
         spatial_dims=dims,
         num_cases=len(facts),
         in_channels=Counter(f.channels for f in facts).most_common(1)[0][0],
-        class_names=tuple(_plain(known.labels.get(k, f"class_{k}")) for k in range(1, highest + 1)),
+        class_names=_class_names(known.labels, highest),
         named=all(k in known.labels for k in range(1, highest + 1)),
         modality=kind,
         why_modality=why,
@@ -116,19 +124,26 @@ def _in_ras(facts: CaseFacts, values: tuple[float, ...], dims: int) -> list[floa
 
 def _modality(facts: list[CaseFacts], known: Description) -> tuple[str, str]:
     names = [name.upper() for name in known.channels]
-    if names:
-        kind = "CT" if all(re.search(r"\bCT\b", name) for name in names) else "MR"
-        return kind, f"the data set says {', '.join(known.channels)}"
-    low = float(np.median([f.percentiles[0][0] for f in facts]))
-    if low < AIR_HU and all(f.channels == 1 for f in facts):
-        return "CT", f"half of the images have values below {low:.0f}, as air has in HU"
-    return "MR", f"the lowest values are about {low:.3g}, so these are no HU"
+    said = f"the data set says {', '.join(known.channels)}"
+    for kind, pattern in (("CT", CT), ("MR", MR)):
+        if names and all(pattern.search(name) for name in names):
+            return kind, said
+    if any(CT.search(name) or name == "PET" for name in names):
+        return "other", said
+    low = float(np.median([max(low for low, _, _ in f.percentiles) for f in facts]))
+    if low < AIR_HU:
+        return "CT", f"half of the images have values below {low:.0f} in each channel, as air has in HU"
+    return "MR", f"the lowest values are about {low:.3g}, so these are no HU; --modality says otherwise"
 
 
-def _plain(name: str) -> str:
-    """``RightParotid`` and ``Right parotid`` -> ``right_parotid``."""
-    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"[^0-9a-zA-Z]+", "_", split).strip("_").lower() or "class"
+def _class_names(labels: dict[int, str], highest: int) -> tuple[str, ...]:
+    """``RightParotid`` and ``Right parotid`` -> ``right_parotid``; each once."""
+    names: list[str] = []
+    for k in range(1, highest + 1):
+        split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", labels.get(k, ""))
+        name = re.sub(r"\W+", "_", split).strip("_").lower() or f"class_{k}"
+        names.append(f"{name}_{k}" if name in names else name)
+    return tuple(names)
 
 
 def _floats(values: np.ndarray) -> tuple[float, ...]:

@@ -119,13 +119,13 @@ def test_like_a_bundle_keeps_its_weights_but_the_head(volumes, tmp_path):
     assert result.spec["common"]["network_def"] == shipped["common"]["network_def"] | {"out_channels": 2}
     assert result.spec["common"]["image_transforms"] == shipped["common"]["image_transforms"]
     train = json.loads((result.bundle_root / "configs" / "train.json").read_text())
-    assert (train["skip_head"], train["freeze_encoder_epochs"]) == (True, 1)
+    assert (train["skip_head"], train["freeze_encoder_epochs"]) == (True, 0)  # nothing to spare in so few epochs
     network = ConfigParser(train).get_parsed_content("network_def")
     copied = load_weights(network, result.bundle_root / "pretrained" / "model.pt", skip_head=True).copied
     assert len(copied) > 20
     bundle = Bundle(result.bundle_root)
     before = {name: tensor.clone() for name, tensor in network.encoder.state_dict().items()}
-    bundle.run("train", max_epochs=1)
+    bundle.run("train", max_epochs=1, freeze_encoder_epochs=1)
     load_weights(network, bundle.root / "models" / "model_final.pt")
     for name, tensor in network.encoder.state_dict().items():  # frozen for the one epoch
         assert tensor.equal(before[name]), name
@@ -137,11 +137,51 @@ def test_like_a_bundle_with_the_same_classes_keeps_all(volumes, tmp_path):
     result = plan(volumes, "same", tmp_path, like="hippocampus_mri_attn_segmentation", hours=BRIEF, progress=False)
     train = result.spec["train"]
     assert (train["skip_head"], train.get("freeze_encoder_epochs")) == (False, None)
-    scratch = plan(
-        volumes, "scratch", tmp_path, "hippocampus_mri_attn_segmentation", "none", hours=BRIEF, progress=False
-    )
-    assert "pretrained" not in scratch.spec["train"]
+    scratch = plan(volumes, "scratch", tmp_path, str(result.bundle_root), "none", hours=BRIEF, progress=False)
+    assert not {"pretrained", "skip_head"} & set(scratch.spec["train"])  # nothing of the other's start is left
     assert not (scratch.bundle_root / "pretrained").exists()
+
+
+def test_evaluation_deals_the_folds_of_the_training(make_dataset, tmp_path):
+    data = make_dataset(6)
+    for folder in ("imagesTr", "labelsTr"):
+        for index in range(6):
+            (data / folder / f"case_{index}.nii.gz").rename(data / folder / f"p{index // 2}_{index}.nii.gz")
+    result = plan(data, "by_patient", tmp_path, hours=BRIEF, fold=1, patient_regex="^p[0-9]+", progress=False)
+    held = {}
+    for name in ("train", "evaluate"):
+        parser = ConfigParser(ConfigParser.load_config_file(Bundle(result.bundle_root).configs(name)[0]))
+        parser.update({"bundle_root": str(result.bundle_root), "fold": 1})
+        cases = parser.get_parsed_content("split")[1] if name == "train" else parser.get_parsed_content("cases")
+        held[name] = {case["case"] for case in cases}
+    assert held["train"] == held["evaluate"]
+    assert len({name[:2] for name in held["train"]}) == 1
+    card = (result.bundle_root / "docs" / "README.md").read_text()
+    assert "--fold 1" in card
+    assert "--patient_regex '^p[0-9]+'" in card
+
+
+def test_places_and_weights_with_signs_that_mean_something_in_a_config(volumes, tmp_path):
+    place = tmp_path / "user@host 50% [x] it's"
+    place.mkdir()
+    shutil.move(volumes, place / "data")
+    weights = shutil.copyfile(
+        bundle_dir("hippocampus_mri_attn_segmentation") / "models" / "model.pt", place / "bob's @.pt"
+    )
+    like = "hippocampus_mri_attn_segmentation"
+    result = plan(place / "data", "odd", tmp_path, like=like, weights=weights, hours=BRIEF, progress=False)
+    Bundle(result.bundle_root).run("train", max_epochs=1)
+    assert (result.bundle_root / "models" / "model.pt").is_file()
+
+
+def test_a_failure_leaves_nothing_behind(volumes, tmp_path, monkeypatch):
+    def fail(*_args, **_options):
+        raise OSError("disk full")
+
+    monkeypatch.setitem(plan.__globals__, "write_card", fail)
+    with pytest.raises(OSError, match="disk full"):
+        plan(volumes, "new", tmp_path / "out", hours=BRIEF, progress=False)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize(

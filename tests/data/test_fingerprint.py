@@ -82,3 +82,33 @@ def test_a_data_set_with_errors_is_refused_with_the_first(tmp_path):
     (root / "labelsTr" / "c1.nii.gz").unlink()
     with pytest.raises(ValueError, match=r"c1\.nii\.gz' has no label: add"):
         measure(check(root, progress=False))
+
+
+@pytest.mark.parametrize(
+    ("channels", "modality"),
+    [
+        (["CT"], "CT"),
+        (["CTA"], "CT"),
+        (["CT_venous"], "CT"),
+        (["CBCT"], "CT"),
+        (["MRI"], "MR"),
+        (["T1", "FLAIR"], "MR"),
+        (["CT", "PET"], "other"),
+        (["octopus"], "MR"),  # a name that says nothing: the values decide
+    ],
+)
+def test_modalities_by_name(tmp_path, channels, modality):
+    root = make(tmp_path, channel_names={str(k): name for k, name in enumerate(channels)})
+    assert measure(check(root, progress=False)).modality == modality
+
+
+def test_every_class_has_a_name_of_its_own(tmp_path):
+    labels = {"background": 0, "Left Kidney": 1, "left_kidney": 2, "\u809d\u81d3": 3, "--": 4}
+    names = measure(check(make(tmp_path, labels=labels), progress=False)).class_names
+    assert names == ("left_kidney", "left_kidney_2", "\u809d\u81d3", "class_4")
+
+
+def test_an_ignore_label_is_refused(tmp_path):
+    root = make(tmp_path, labels={"background": 0, "liver": 1, "ignore": 2})
+    with pytest.raises(ValueError, match=r"label 2 .* is 'ignore'.*dataset\.json"):
+        measure(check(root, progress=False))

@@ -8,17 +8,27 @@ from ...data import DataReport, Fingerprint
 __all__ = ["write_card"]
 
 
-def write_card(root: Path, fingerprint: Fingerprint, report: DataReport, reasons: Sequence[str], command: str) -> None:
+def write_card(
+    root: Path,
+    name: str,
+    fingerprint: Fingerprint,
+    report: DataReport,
+    reasons: Sequence[str],
+    fold: int | str,
+    command: str,
+) -> None:
     """Write it.
 
     Args:
-        root: folder of the bundle.
+        root: folder of the bundle, perhaps of another name yet.
+        name: of the bundle.
         fingerprint: of the data.
         report: of the check.
         reasons: one sentence or more for each choice.
+        fold: held back.
         command: that planned the bundle.
     """
-    name, data = root.name, Path(report.dataset_dir).name
+    data = Path(report.dataset_dir).resolve().name
     volumes = "\n".join(
         f"| {k} | {label} | {volume / 1000:.3g} |"
         for k, (label, volume) in enumerate(
@@ -60,11 +70,12 @@ All of them stand in `bundle.json`; after a change there, `monai-attn render <th
 
 ## Commands
 
-With `B` for this folder; `--dataset_dir` may be left out while the data stay where they were.
+With `B` for this folder; `--dataset_dir` names the data, should they no longer lie where they did.
 
 ```sh
-python -m monai.bundle run --config_file B/configs/train.json --bundle_root B --dataset_dir {data}
-python -m monai.bundle run --config_file B/configs/evaluate.json --bundle_root B --dataset_dir {data} --fold 0
+python -m monai.bundle run --config_file B/configs/train.json --bundle_root B
+python -m monai.bundle run --config_file B/configs/evaluate.json --bundle_root B --fold {fold} \\
+    --output_dir scores
 python -m monai.bundle run --config_file B/configs/inference.json --bundle_root B --dataset_dir new --output_dir out
 ```
 

@@ -1,5 +1,6 @@
 """The largest patch and the widest network that memory and time allow."""
 
+import math
 from typing import Any
 
 import torch
@@ -45,7 +46,11 @@ def design(
 
     def attempt(geometry: Geometry, width: int) -> tuple[dict[str, Any], list[str], Cost, int]:
         spec, reasons = write_spec(fingerprint, geometry, width, batch)
-        cost = measure_cost(spec, cases, device)
+        try:
+            cost = measure_cost(spec, cases, device)
+        except torch.OutOfMemoryError:
+            cost = Cost(step_s=math.inf, case_s=math.inf, step_gb=math.inf, case_gb=math.inf)
+            return spec, reasons, cost, 0
         return spec, reasons, cost, fit_schedule(cost, hours, *sides, batch).steps
 
     tried: Geometry | None = None
@@ -59,15 +64,14 @@ def design(
         spec, reasons, cost, steps = attempt(geometry, NARROW)
         if cost.step_gb <= memory_gb and steps >= ENOUGH_STEPS:
             break
-    width = NARROW
+    why = f"{steps} steps fit into the time, and with fewer than {PLENTY_OF_STEPS} a wider one learns less"
     if steps > PLENTY_OF_STEPS:
         wide = attempt(geometry, WIDE)
+        why = f"with twice as many, only {wide[3]} steps or too little memory would be left"
         if wide[2].step_gb <= memory_gb and wide[3] > PLENTY_OF_STEPS:
-            (spec, reasons, cost, steps), width = wide, WIDE
+            spec, reasons, cost, steps = wide
+            why = f"{steps} steps fit into the time even so"
     network = spec["common"]["network_def"]
-    why = f"{PLENTY_OF_STEPS} steps and more fit into the time"
-    if width == NARROW:
-        why = f"with twice as many, fewer than {PLENTY_OF_STEPS} steps would fit into time and memory"
     features = network["channels"]
     reasons = [
         *geometry.reasons,

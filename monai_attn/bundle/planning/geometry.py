@@ -16,6 +16,7 @@ ANISOTROPIC = 3.0  # nnU-Net's: from this ratio of spacings on, an axis is thick
 UNEQUAL = 2.0  # an axis this much coarser than the finest is not strided yet, and not convolved along
 COVERED = 0.25  # nnU-Net's: of the median image, in the patch; below, it makes a low-resolution stage
 LEAST_VOXELS_ACROSS = 3.0  # the thinnest class, which no coarser spacing may undercut
+STEP = 1.02  # from one spacing to the next that is tried
 LEAST_SIZE = 3  # voxels of the patch on the coarsest level; nnU-Net has 4, but starts at full resolution
 MOST_LEVELS = 5
 
@@ -86,29 +87,37 @@ def _working_spacing(fingerprint: Fingerprint, thick: int | None, patch_voxels: 
     shown = f"Median spacing {_mm(spacing)}"
     if thick is not None:
         spacing[thick] = max(fingerprint.fine_spacing_mm[thick], np.delete(spacing, thick).max())
-        reasons.append(
-            f"{shown}: axis {thick} is thick; its 10th percentile is taken, {spacing[thick]:.3g} mm, as nnU-Net does."
-        )
+        reasons.append(f"{shown}: axis {thick} is thick; there its 10th percentile is taken, {spacing[thick]:.3g} mm.")
     else:
         reasons.append(f"{shown}: images are resampled to it, or to what follows from it below.")
-    volume = float(np.prod(np.array(fingerprint.extent_mm) / spacing))
-    factor = (volume * COVERED / patch_voxels) ** (1 / 3)
-    if factor > 1:
-        across = min(size for size in fingerprint.thickness_mm if size) / spacing.max()
-        allowed = max(1.0, across / LEAST_VOXELS_ACROSS)
-        coarser = min(factor, allowed)
-        if coarser > 1.05:
-            spacing = spacing * coarser
-            limit = (
-                ""
-                if factor <= allowed
-                else f"; more would leave less than {LEAST_VOXELS_ACROSS:g} voxels across the thinnest class"
-            )
-            reasons.append(
-                f"Resampled to {_mm(spacing)} instead, so that a patch sees up to {COVERED:.0%} of an image, as in "
-                f"nnU-Net's low-resolution stage{limit}. A longer --hours or more memory allows a finer spacing."
-            )
+    coarser = _coarsened(spacing, fingerprint, patch_voxels)
+    if (coarser > 1.05 * spacing).any():
+        seen = _covered(coarser, fingerprint, patch_voxels)
+        limit = "" if seen >= COVERED else f", limited to {LEAST_VOXELS_ACROSS:g} voxels across the thinnest class"
+        reasons.append(
+            f"Resampled to {_mm(coarser)} instead, so that a patch sees {seen:.0%} of an image (nnU-Net makes a "
+            f"low-resolution stage below {COVERED:.0%}){limit}. More --hours or memory allow a finer spacing."
+        )
+        return coarser
     return spacing
+
+
+def _coarsened(spacing: np.ndarray, fingerprint: Fingerprint, patch_voxels: int) -> np.ndarray:
+    """Coarser in small steps, the finer axes first as in nnU-Net, until a patch sees enough or classes get too thin."""
+    coarsest = min((size for size in fingerprint.thickness_mm if size), default=np.inf) / LEAST_VOXELS_ACROSS
+    while _covered(spacing, fingerprint, patch_voxels) < COVERED:
+        fine = spacing < spacing.max() / UNEQUAL
+        step = np.where(fine if fine.any() else np.full(len(spacing), True), STEP, 1.0)
+        step = np.where(spacing * step > coarsest, 1.0, step)
+        if step.max() == 1.0:
+            break
+        spacing = spacing * step
+    return spacing
+
+
+def _covered(spacing: np.ndarray, fingerprint: Fingerprint, patch_voxels: int) -> float:
+    """Share of the median image in a patch."""
+    return min(1.0, patch_voxels / float(np.prod(np.array(fingerprint.extent_mm) / spacing)))
 
 
 def _cube(shape: np.ndarray, spacing: np.ndarray, voxels: int) -> np.ndarray:
@@ -151,16 +160,20 @@ def _kernels(spacing: np.ndarray, strides: list[tuple[int, ...]]) -> tuple[tuple
 
 def _about_strides(spacing: np.ndarray, strides: list[tuple[int, ...]], fingerprint: Fingerprint) -> str:
     whole = np.prod(strides, axis=0)
-    text = f"{len(strides)} halvings, {_times(whole)} in all, until an axis has fewer than {2 * LEAST_SIZE} voxels"
-    waiting = [axis for axis in range(len(spacing)) if strides[0][axis] == 1 and max(strides[0]) == 2]
-    if waiting and fingerprint.spatial_dims == 3 and spacing[waiting[0]] > UNEQUAL * spacing.min():
-        axes = " and ".join(str(axis) for axis in waiting)
-        first = next((k for k, stride in enumerate(strides) if stride[waiting[0]] == 2), len(strides))
-        return (
-            f"{text}. Spacing {_mm(spacing)}: no striding along axis {axes} in the first {first} level(s), and kernels "
-            "of 1 there, until the others are as coarse."
-        )
-    return f"{text}."
+    text = (
+        f"{len(strides)} halvings (at most {MOST_LEVELS}), {_times(whole)} in all, as long as an axis has "
+        f"{2 * LEAST_SIZE} voxels and more"
+    )
+    waiting = [axis for axis in range(len(spacing)) if spacing[axis] > UNEQUAL * spacing.min()]
+    if fingerprint.spatial_dims == 2 or not waiting:
+        return f"{text}."
+    axis = waiting[0]
+    first = next((k for k, stride in enumerate(strides) if stride[axis] == 2), None)
+    until = "on any level" if first is None else f"in the first {first} level(s)"
+    return (
+        f"{text}. Spacing {_mm(spacing)}, so no striding along axis {axis} {until}, and kernels of 1 there as long "
+        "as it is more than twice as coarse as the finest."
+    )
 
 
 def _times(values: np.ndarray) -> str:

@@ -2,7 +2,12 @@
 
 import math
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from os import PathLike
 from os.path import relpath
 from pathlib import Path
@@ -16,20 +21,19 @@ from ...data import (
     check,
     find_cases,
     find_channel_names,
-    find_patients,
-    known_folds,
     measure,
     split_cases,
 )
 from ...paths import path_argument
-from ..preflight import check_device
+from ..preflight import check_device, check_output_dir
 from ..render import render_spec
-from .budget import Cost, Schedule, fit_schedule, free_memory_gb, measure_cost
+from .budget import Cost, Schedule, fit_schedule, free_memory_gb, host_memory_gb, measure_cost
 from .card import write_card
 from .design import design
+from .explain import about_folds, about_time, typed
 from .geometry import Geometry
 from .metadata import describe_bundle
-from .transfer import copy_weights, like_spec
+from .transfer import copy_weights, freeze_encoder, like_spec
 
 __all__ = ["Plan", "plan"]
 
@@ -100,11 +104,16 @@ def plan(
         FileExistsError: when the bundle's folder exists.
         ValueError: when the data have errors, or an argument cannot be used.
     """
-    root = path_argument("output_dir", output_dir) / _check_name(name)
+    asked = {
+        key: value for key, value in locals().items() if value is not None and key not in ("dataset_dir", "progress")
+    }
+    root = check_output_dir(path_argument("output_dir", output_dir) / _check_name(name))
     if root.exists():
         raise FileExistsError(f"'{root}' exists already: remove it, or pass another --name")
     if not 0 < hours < 10_000:
         raise ValueError(f"hours={hours!r} must be a number above 0: pass the time that the training may take")
+    if like is None and weights not in ("auto", "none"):
+        raise ValueError(f"weights='{weights}' need a network: pass --like <the bundle that they are for>")
     name_of_device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     check_device(name_of_device)
     where = torch.device(name_of_device)
@@ -117,54 +126,69 @@ def plan(
         progress=progress,
     )
     fingerprint = measure(report, modality)
-    channels = find_channel_names(dataset_dir)
     cases = find_cases(dataset_dir, labelled=True, in_channels=fingerprint.in_channels)
     sides = split_cases(cases, dataset_dir, fold, patient_column=patient_column, patient_regex=patient_regex)
     few = _typical(report, sides[0])
-    checkpoint = None
+    checkpoint = geometry = None
     if like is None:
-        if weights not in ("auto", "none"):
-            raise ValueError(f"weights='{weights}' need a network: pass --like <the bundle that they are for>")
         geometry, spec, cost, reasons = design(fingerprint, few, where, hours, limit, (len(sides[0]), len(sides[1])))
     else:
-        geometry = None
         spec, reasons, checkpoint = like_spec(like, weights, fingerprint)
         cost = measure_cost(spec, few, where)
     if cost.step_gb > limit:
         raise ValueError(f"memory_gb={limit:.3g} is not enough for a training step, {cost.step_gb:.2g} GB: pass more")
     batch = min(spec["train"]["batch_size"], len(sides[0]))
-    spec["train"]["batch_size"] = batch
     schedule = fit_schedule(cost, hours, len(sides[0]), len(sides[1]), batch)
-    cached = min(1.0, round(0.5 * limit / max(cost.case_gb * len(cases), 1e-9), 2))
-    reasons += [
-        _about_folds(cases, dataset_dir, fold, sides, patient_column, patient_regex),
-        _about_time(cost, schedule, hours, limit, where),
-        *([f"{cached:.0%} of the preprocessed cases are kept in memory."] if cached < 1 else []),
-    ]
-    train = {
+    data = Path(report.dataset_dir).resolve()
+    choices: dict[str, Any] = {
         "fold": fold,
         "seed": seed,
+        "batch_size": batch,
         "max_epochs": schedule.max_epochs,
         "val_interval": schedule.val_interval,
         "repeats": schedule.repeats,
-        "cache_rate": cached,
-        "patient_column": patient_column,
-        "patient_regex": patient_regex,
+        "cache_rate": _cache_rate(cost, len(cases), where, limit),
     }
-    spec["train"] |= {key: value for key, value in train.items() if value is not None}
-    spec["common"]["dataset_dir"] = _from(root, Path(report.dataset_dir))
+    patients = {"patient_column": patient_column, "patient_regex": patient_regex}
+    shared: dict[str, Any] = {key: value for key, value in patients.items() if value is not None}
+    if trust_image_header:
+        shared["trust_image_header"] = True
+    spec["train"] |= choices | shared
+    spec.setdefault("evaluate", {}).update(shared)  # so that it deals the same folds
+    spec["common"]["dataset_dir"] = _from(root, data)
     if channels := find_channel_names(dataset_dir):
         spec["common"]["channel_names"] = channels
-    if trust_image_header:
-        spec["train"]["trust_image_header"] = spec["evaluate"]["trust_image_header"] = True
-    spec["metadata"] = describe_bundle(name, fingerprint, spec, Path(report.dataset_dir).name)
-    render_spec(spec, root)
-    if checkpoint is not None:
-        copy_weights(checkpoint, root)
-    command = f"monai-attn plan {Path(report.dataset_dir).name} --name {name} --hours {hours:g}"
-    command += f" --like {Path(like).name} --weights {Path(weights).name}" if like else ""
-    write_card(root, fingerprint, report, reasons, command)
+    spec["metadata"] = describe_bundle(name, fingerprint, spec, data.name)
+    reasons.append(about_folds(cases, dataset_dir, fold, sides, shared))
+    reasons += about_time(cost, schedule, hours, limit, where, choices["cache_rate"])
+    freeze_encoder(spec["train"], reasons)
+    command = typed(str(dataset_dir), asked, signature(plan))
+    with _written_whole(root) as folder:
+        render_spec(spec, folder)
+        if checkpoint is not None:
+            copy_weights(checkpoint, folder)
+        write_card(folder, name, fingerprint, report, reasons, fold, command)
     return Plan(root, fingerprint, geometry, cost, schedule, spec, tuple(reasons))
+
+
+@contextmanager
+def _written_whole(root: Path) -> Iterator[Path]:
+    """A folder beside ``root`` that gets its name when all is written, and is removed when something fails."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
+    try:
+        yield folder
+        folder.chmod(0o755)  # mkdtemp's are for the owner alone
+        folder.rename(root)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _cache_rate(cost: Cost, cases: int, device: torch.device, limit: float) -> float:
+    """Share of the cases that the memory beside a training step holds."""
+    left = host_memory_gb() if device.type == "cuda" else limit - cost.step_gb
+    return min(1.0, round(0.8 * left / max(cost.case_gb * cases, 1e-9), 2))
 
 
 def _check_name(name: str) -> str:
@@ -185,28 +209,9 @@ def _typical(report: DataReport, cases: list[dict[str, Any]]) -> list[dict[str, 
 def _from(root: Path, data: Path) -> str:
     """The data set as seen from the bundle, so that both can move together."""
     try:
-        return f"$@root + {'/' + relpath(data.resolve(), root.resolve())!r}"
+        path = "/" + relpath(data, root.resolve())
     except ValueError:  # another drive
-        return str(data.resolve())
-
-
-def _about_folds(
-    cases: list[dict[str, Any]],
-    dataset_dir: str | PathLike[str],
-    fold: int | str,
-    sides: tuple[list[dict[str, Any]], list[dict[str, Any]]],
-    column: str | None,
-    regex: str | None,
-) -> str:
-    unit = "patient" if find_patients(cases, dataset_dir, column, regex) else "case, because nothing names the patients"
-    own = "the data set's own folds" if known_folds(cases, dataset_dir) else f"five seeded folds by {unit}"
-    return f"{len(sides[0])} cases train, {len(sides[1])} of fold {fold} validate: {own}."
-
-
-def _about_time(cost: Cost, schedule: Schedule, hours: float, limit: float, device: torch.device) -> str:
-    return (
-        f"A step takes {cost.step_s:.2g} s here ({device.type}), with its random transforms, and holds "
-        f"{cost.step_gb:.2g} GB (allowed {limit:.3g}); validating a case takes {cost.case_s:.2g} s. So {hours:g} h are "
-        f"enough for {schedule.steps} steps: {schedule.max_epochs} epochs with each case {schedule.repeats} time(s), "
-        f"validation every {schedule.val_interval} epoch(s); about {schedule.seconds / 3600:.2g} h in all."
-    )
+        return str(data)
+    # In a config, @ and % would refer to other entries.
+    parts = [f"chr({ord(part)})" if part in "@%" else repr(part) for part in re.split("([@%])", path) if part]
+    return f"$@root + {' + '.join(parts)}"

@@ -9,18 +9,25 @@ __all__ = ["left_right_pairs", "network_definition", "write_spec"]
 
 MARGIN = 1.25  # the region that is rotated and scaled, in patches, so that no corner comes from outside
 BOTH = ["image", "label"]
-SIDES = (("left", "right"), ("right", "left"))
+SIDES = {"left": "right", "lt": "rt", "lh": "rh", "l": "r"}  # words of names, by counterpart
 SPARSE = 0.25  # nnU-Net's: from this share of zeros on, the statistics of an MR image leave them out
 
 
 def left_right_pairs(class_names: tuple[str, ...]) -> list[list[int]]:
-    """Label values whose names differ in left and right alone."""
+    """Label values whose names differ in left and right alone (``left_lung``, ``parotid_l``)."""
     pairs = []
     for k, name in enumerate(class_names, start=1):
-        twin = name.replace("left", "right", 1)
-        if "left" in name and twin in class_names:
-            pairs.append(sorted([k, class_names.index(twin) + 1]))
+        words = name.split("_")
+        for left, right in SIDES.items():
+            twin = "_".join(right if word == left else word for word in words)
+            if twin != name and twin in class_names:
+                pairs.append(sorted([k, class_names.index(twin) + 1]))
     return pairs
+
+
+def has_side(name: str) -> bool:
+    """Whether a class's name says left or right."""
+    return bool(set(name.split("_")) & {*SIDES, *SIDES.values()})
 
 
 def network_definition(fingerprint: Fingerprint, geometry: Geometry, width: int) -> dict[str, Any]:
@@ -43,11 +50,12 @@ def network_definition(fingerprint: Fingerprint, geometry: Geometry, width: int)
 
 def image_transforms(fingerprint: Fingerprint, geometry: Geometry) -> tuple[list[dict[str, Any]], float, str]:
     """Steps of all workflows for the image; the value that stands for nothing; and why they are these."""
-    if fingerprint.spatial_dims == 2 and fingerprint.modality == "MR":
+    if fingerprint.spatial_dims == 2 and fingerprint.modality != "CT":
         return (
             [{"_target_": "monai_attn.data.NormalizeSlicesd", "keys": "image"}],
             0.0,
-            "Each slice is brought to zero mean and unit variance by itself, because MR has no units.",
+            f"{fingerprint.modality} ({fingerprint.why_modality}): each slice by itself is brought to zero mean "
+            "and unit variance.",
         )
     steps = _placing(geometry, "image", "bilinear")
     mean, deviation, low, high = fingerprint.foreground
@@ -71,8 +79,8 @@ def image_transforms(fingerprint: Fingerprint, geometry: Geometry) -> tuple[list
         f"; {fingerprint.zeros:.0%} of the voxels are exactly 0 and left out of mean and deviation" if sparse else ""
     )
     why = (
-        f"MR ({fingerprint.why_modality}): each image and channel is clipped to its 0.5th to 99.5th percentile and "
-        f"brought to zero mean and unit variance by itself, because MR has no units{zeros}."
+        f"{fingerprint.modality} ({fingerprint.why_modality}): each image and channel is clipped to its 0.5th to "
+        f"99.5th percentile and brought to zero mean and unit variance by itself, since its unit is not fixed{zeros}."
     )
     return steps, 0.0, why
 
@@ -140,7 +148,7 @@ def augmentation(
 def flip_axes(fingerprint: Fingerprint) -> list[int]:
     """Axes of random and test-time flips: left-right only, and only where the classes' names allow it."""
     names, pairs = fingerprint.class_names, left_right_pairs(fingerprint.class_names)
-    sided = {k for k, name in enumerate(names, start=1) if "left" in name or "right" in name}
+    sided = {k for k, name in enumerate(names, start=1) if has_side(name)}
     lonely = sided - {k for pair in pairs for k in pair}
     unknown = not fingerprint.named and len(names) > 1
     if lonely or unknown:

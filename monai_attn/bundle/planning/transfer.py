@@ -12,11 +12,17 @@ from ...data import Fingerprint
 from ...networks import load_weights
 from ...paths import path_argument
 from ..locate import bundle_dir
+from ..render import rendered_files
 from .recipe import flip_axes, left_right_pairs
 
-__all__ = ["like_spec"]
+__all__ = ["copy_weights", "freeze_encoder", "like_spec"]
 
 FLIPS = ("RandFlipd", "monai_attn.data.RandFlipSwapd")
+OF_THE_DATA = (
+    *("dataset_dir", "channel_names", "patient_column", "patient_regex", "trust_image_header", "fold", "cache_rate"),
+    *("pretrained", "skip_head", "adapt_input", "freeze_encoder_epochs"),
+)
+WEIGHTS = "pretrained/model"
 FINETUNE_RATE = 0.001
 FROZEN_EPOCHS = 1
 LARGEST = ("KeepLargestConnectedComponentd", "monai_attn.data.KeepLargestInSlicesd")
@@ -38,10 +44,14 @@ def like_spec(
     Raises:
         ValueError: when the bundle does not suit the data, or the weights do not suit the network.
     """
-    source = Path(like) if (Path(like) / "bundle.json").is_file() else bundle_dir(like)
-    spec: dict[str, Any] = json.loads((source / "bundle.json").read_text(encoding="utf-8"))
-    spec.pop("metadata", None)
+    source, spec = _read(like)
     common, train, prediction = (spec.setdefault(part, {}) for part in ("common", "train", "prediction"))
+    modality = (
+        spec.pop("metadata", {}).get("network_data_format", {}).get("inputs", {}).get("image", {}).get("modality")
+    )
+    for section in spec.values():
+        for key in OF_THE_DATA:
+            section.pop(key, None)
     network = common["network_def"]
     if network["spatial_dims"] != fingerprint.spatial_dims:
         raise ValueError(
@@ -50,18 +60,20 @@ def like_spec(
         )
     names = list(fingerprint.class_names)
     same_classes, before = names == common["class_names"], network["in_channels"]
-    reasons = [
-        f"Network, spacing, intensities and augmentation are those of `{source.name}`: its weights dictate them."
-    ]
+    reasons = [f"Network, spacing, intensities and augmentation are those of `{source.name}`."]
+    if modality and modality != fingerprint.modality:
+        reasons.append(
+            f"CAUTION: `{source.name}` is for {modality}, these data are {fingerprint.modality} "
+            f"({fingerprint.why_modality}); its intensities hardly suit them. Consider a plan without --like."
+        )
     common["class_names"] = names
     network["out_channels"], network["in_channels"] = len(names) + 1, fingerprint.in_channels
     if same_classes:
-        reasons.append("The classes are the same, so the head is kept, too.")
+        reasons.append("The classes are the same.")
     else:
-        reasons.append(f"The classes are others ({', '.join(names)}), so the head starts anew.")
+        reasons.append(f"The classes are others ({', '.join(names)}), so the head is another.")
         _change_classes(fingerprint, common, train, prediction, reasons)
     train["output_dir"] = "$@root + '/models'"
-    train.pop("pretrained", None)
     checkpoint = _checkpoint(source, weights)
     if checkpoint is None:
         reasons.append("Training starts from random weights, as asked.")
@@ -74,21 +86,44 @@ def like_spec(
     train["skip_head"] = not same_classes
     inner: Any = ConfigParser({"network_def": network}).get_parsed_content("network_def")
     load_weights(inner, checkpoint, skip_head=not same_classes, adapt_input=adapt)  # refuse now, not at training
-    train["pretrained"] = f"$@root + '/pretrained/{checkpoint.name}'"
+    train["pretrained"] = f"$@root + '/{WEIGHTS}{checkpoint.suffix}'"
     train["learning_rate"] = FINETUNE_RATE
-    if not same_classes:
+    kept = "all of them" if same_classes else "all but the head"
+    whose = f"`{source.name}`'s weights" if weights == "auto" else f"the weights in `{checkpoint.name}`"
+    reasons.append(f"Training starts from {whose}, {kept}, with a learning rate of {FINETUNE_RATE}.")
+    return spec, reasons, checkpoint
+
+
+def freeze_encoder(train: dict[str, Any], reasons: list[str]) -> None:
+    """With a new head on trained weights, leave the encoder alone at first, if there are epochs to spare."""
+    if train.get("skip_head") and train["max_epochs"] > 4 * FROZEN_EPOCHS:
         train["freeze_encoder_epochs"] = FROZEN_EPOCHS
         reasons.append(
             f"In the first {FROZEN_EPOCHS} epoch(s) the encoder is left alone: a new head's first gradients are noise."
         )
-    reasons.append(f"Training starts from `{source.name}`'s weights, with a learning rate of {FINETUNE_RATE}.")
-    return spec, reasons, checkpoint
 
 
 def copy_weights(checkpoint: Path, root: Path) -> None:
     """Put the checkpoint into the new bundle, so that the bundle can be moved."""
-    (root / "pretrained").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(checkpoint, root / "pretrained" / checkpoint.name)
+    target = root / f"{WEIGHTS}{checkpoint.suffix}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(checkpoint, target)
+
+
+def _read(like: str) -> tuple[Path, dict[str, Any]]:
+    """Folder and spec of a bundle."""
+    given = Path(like)
+    source = given if given.is_dir() else bundle_dir(like)
+    path = source / "bundle.json"
+    if not path.is_file():
+        raise ValueError(f"like='{like}' has no bundle.json: pass a bundle of monai-attn, or one that it planned")
+    try:
+        spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        rendered_files(source)
+    except ValueError as error:
+        reason = str(error) if str(path) in str(error) else f"'{path}' cannot be read as JSON ({error}): correct it"
+        raise ValueError(f"like='{like}': {reason}") from error
+    return source, spec
 
 
 def _change_classes(
