@@ -120,7 +120,8 @@ def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
     except ModuleNotFoundError:
         raise
     except Exception as error:  # zip, pickle, torch and safetensors each raise their own on a damaged or unsafe file
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = lines[0].split(". ")[0].rstrip(".")  # torch goes on to advise loading it without weights_only
         raise ValueError(
             f"weights '{path}' cannot be read ({reason}): replace the file by an undamaged checkpoint"
         ) from error
