@@ -87,10 +87,11 @@ def like_spec(
     inner: Any = ConfigParser({"network_def": network}).get_parsed_content("network_def")
     load_weights(inner, checkpoint, skip_head=not same_classes, adapt_input=adapt)  # refuse now, not at training
     train["pretrained"] = f"$@root + '/{WEIGHTS}{checkpoint.suffix}'"
-    train["learning_rate"] = FINETUNE_RATE
+    if same_classes:  # a new head has far to go, which a small rate would not let it in a short training
+        train["learning_rate"] = FINETUNE_RATE
     kept = "all of them" if same_classes else "all but the head"
     whose = f"`{source.name}`'s weights" if weights == "auto" else f"the weights in `{checkpoint.name}`"
-    reasons.append(f"Training starts from {whose}, {kept}, with a learning rate of {FINETUNE_RATE}.")
+    reasons.append(f"Training starts from {whose}, {kept}, with a learning rate of {train['learning_rate']}.")
     return spec, reasons, checkpoint
 
 
