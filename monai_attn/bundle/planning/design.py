@@ -64,7 +64,7 @@ def design(
         spec, reasons, cost, steps = attempt(geometry, NARROW)
         if cost.step_gb <= memory_gb and steps >= ENOUGH_STEPS:
             break
-    why = f"{steps} steps fit into the time, and with fewer than {PLENTY_OF_STEPS} a wider one learns less"
+    why = f"{steps} steps fit into the time, a wider one is tried from {PLENTY_OF_STEPS} on"
     if steps > PLENTY_OF_STEPS:
         wide = attempt(geometry, WIDE)
         why = f"with twice as many, only {wide[3]} steps or too little memory would be left"

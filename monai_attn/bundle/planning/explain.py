@@ -40,7 +40,7 @@ def about_time(
     ]
     if least > hours:
         reasons[1] = (
-            f"One epoch with one validation takes {least:.2g} h, MORE THAN the {hours:g} h that were given; "
+            f"{schedule.max_epochs} epoch(s) with validation take {least:.2g} h, MORE THAN the {hours:g} h that were given; "
             "a coarser spacing, fewer validation cases or more --hours would help."
         )
     if cache_rate < 1:
