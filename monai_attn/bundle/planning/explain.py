@@ -40,8 +40,8 @@ def about_time(
     ]
     if least > hours:
         reasons[1] = (
-            f"{schedule.max_epochs} epoch(s) with validation take {least:.2g} h, MORE THAN the {hours:g} h that were given; "
-            "a coarser spacing, fewer validation cases or more --hours would help."
+            f"{schedule.max_epochs} epoch(s) with validation take {least:.2g} h, MORE THAN the {hours:g} h "
+            "that were given; a coarser spacing, fewer validation cases or more --hours would help."
         )
     if cache_rate < 1:
         reasons.append(
