@@ -9,6 +9,7 @@ from .preflight import check_device, check_output_dir, preflight
 from .ranks import ReshufflingSampler, rank_device, start_ranks
 from .render import render, render_spec, rendered_files
 from .start import bundle_name, check_installed, checkpoints, run_name, sqlite_uri, warm_start
+from .training import run_training
 
 __all__ = [
     "BundleInfo",
@@ -34,6 +35,7 @@ __all__ = [
     "render_spec",
     "rendered_files",
     "run_name",
+    "run_training",
     "sqlite_uri",
     "start_ranks",
     "warm_start",

@@ -1,25 +1,34 @@
-"""Turn an exception into one line at the command line, and only there."""
+"""Turn an exception into one line and an exit status at the command line, and only there."""
 
 import os
+import re
+import signal
 import sys
-from types import TracebackType
+import threading
+from types import FrameType, TracebackType
+
+from ..handlers import TrainingInterrupted, explained
 
 __all__ = ["one_line_errors"]
 
 # MONAI's bundle parser wraps each exception once per nested expression, component or transform.
 _WRAPPERS = ("Failed to evaluate", "Failed to instantiate", "applying transform")
-_EXPECTED = (ValueError, OSError, ModuleNotFoundError)
+_EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, TrainingInterrupted)
+_FROM_WORKER = re.compile(r"Caught \w+ in (DataLoader worker process \d+)")
 
 
 def one_line_errors() -> None:
     """Let ``python -m monai.bundle`` end with one line instead of MONAI's nested tracebacks.
 
     Exceptions stay what they are: only the interpreter's last resort, which prints what nobody caught, is replaced, so
-    that callers of MONAI's bundle API notice nothing. The exit status stays 1. With the environment variable
-    ``MONAI_ATTN_DEBUG`` set, the tracebacks come back.
+    that callers of MONAI's bundle API notice nothing. The exit status is 1, after Ctrl-C 130 and after SIGTERM 143.
+    With the environment variable ``MONAI_ATTN_DEBUG`` set, the tracebacks come back.
     """
-    if is_monai_bundle() and not os.environ.get("MONAI_ATTN_DEBUG"):
-        sys.excepthook = _print_one_line
+    if not is_monai_bundle():
+        return
+    sys.excepthook = _end
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _leave)  # until a training begins, which has a checkpoint to finish
 
 
 def is_monai_bundle() -> bool:
@@ -28,19 +37,33 @@ def is_monai_bundle() -> bool:
     return spec is not None and spec.name == "monai.bundle.__main__"
 
 
-def _print_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if not isinstance(error, Exception):
-        sys.__excepthook__(kind, error, trace)
-        return
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     sys.stdout.flush()
-    print(f"\n{one_line(error)}", file=sys.stderr, flush=True)  # a progress bar may have left its line open
+    if os.environ.get("MONAI_ATTN_DEBUG"):
+        sys.__excepthook__(kind, error, trace)
+    elif isinstance(error, Exception):
+        print(f"\n{one_line(error)}", file=sys.stderr, flush=True)  # a progress bar may have left its line open
+    elif isinstance(error, KeyboardInterrupt):
+        print("\ninterrupted", file=sys.stderr, flush=True)
+        sys.exit(128 + signal.SIGINT)
+    cause = root_cause(error)
+    if isinstance(cause, TrainingInterrupted):
+        sys.exit(cause.status)
 
 
 def one_line(error: BaseException) -> str:
     """What happened, in one line; what nobody foresaw with its type and the way to its traceback."""
     cause = root_cause(error)
-    text = " ".join(str(cause).split())
-    if not isinstance(cause, _EXPECTED):
+    plain = explained(cause)
+    worker = _FROM_WORKER.match(str(cause))
+    text = " ".join(str(plain or cause).split())
+    if worker and plain is None:
+        text = f"{_first_error(str(cause))} (in {worker[1]}, set MONAI_ATTN_DEBUG=1 to see where)"
+    elif plain is None and not isinstance(cause, _EXPECTED):
         text = f"{type(cause).__name__}: {text} (set MONAI_ATTN_DEBUG=1 to see where)"
     return f"error: {text}"
 
@@ -50,3 +73,9 @@ def root_cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None and str(error).startswith(_WRAPPERS):
         error = error.__cause__
     return error
+
+
+def _first_error(report: str) -> str:
+    """The innermost exception of a traceback that a worker process sent as text."""
+    innermost = report.split("\nThe above exception was the direct cause")[0].strip()
+    return " ".join(innermost.splitlines()[-1].split())

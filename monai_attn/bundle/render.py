@@ -17,6 +17,7 @@ BASES = {
 }
 OVERLAYS = (
     "finetune",
+    "resume",
     "multi_gpu_train",
     "multi_gpu_evaluate",
     "inference_probabilities",

@@ -1,5 +1,6 @@
 """From a folder of image files to checked and split cases."""
 
+from .cache import digest_cases
 from .cases import LABEL_FOLDERS, case_name, find_cases, find_channel_names, image_files
 from .check import check_cases
 from .fingerprint import Fingerprint, measure
@@ -29,6 +30,7 @@ __all__ = [
     "check",
     "check_cases",
     "check_training_cases",
+    "digest_cases",
     "find_cases",
     "find_channel_names",
     "find_patients",

@@ -1,17 +1,19 @@
 """Remember what was found in files, by their content, so that a second check costs seconds."""
 
+import functools
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from .cases import case_name
+from .cases import case_name, image_files
 from .report import CaseFacts
 
-__all__ = ["cache_key", "content_digest", "recall", "remember"]
+__all__ = ["cache_key", "content_digest", "digest_cases", "recall", "remember"]
 
 VERSION = 2  # of what an inspection measures; another number makes all that was remembered void
 VARIABLE = "MONAI_ATTN_CACHE"  # another folder, or "off"
@@ -23,11 +25,27 @@ def content_digest(paths: Sequence[str]) -> list[str]:
     Raises:
         OSError: when a file cannot be read.
     """
-    digests = []
-    for path in paths:
-        with Path(path).open("rb") as file:
-            digests.append(hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest())
-    return digests
+    return [_file_digest(path, (info := os.stat(path)).st_size, info.st_mtime_ns) for path in paths]
+
+
+def digest_cases(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """A digest of the content of each case's image and label, by name: the same wherever the files are.
+
+    Args:
+        cases: as :func:`find_cases` returns them.
+
+    Raises:
+        OSError: when a file cannot be read.
+    """
+    files = {case["case"]: [*image_files(case), *([case["label"]] if "label" in case else [])] for case in cases}
+    return {name: hashlib.sha256(" ".join(content_digest(paths)).encode()).hexdigest() for name, paths in files.items()}
+
+
+@functools.lru_cache(maxsize=100_000)
+def _file_digest(path: str, _size: int, _modified_ns: int) -> str:
+    """Read once in a run, unless the file changes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def cache_key(facts: CaseFacts, trust_image_header: bool) -> str:

@@ -1,7 +1,23 @@
-"""Metrics and reports that hang on ignite's engines."""
+"""Metrics, reports and safeguards that hang on ignite's engines."""
 
+from .checkpoints import TrainingCheckpoints
+from .faults import StopOnBadLoss, explained
 from .freezing import FreezeEncoder
+from .interruption import TrainingInterrupted, interruptible
 from .metrics import HausdorffDistance95, MacroDice, SurfaceDice
+from .reseeding import ReseedEpochs
 from .score_table import ScoreTable
 
-__all__ = ["FreezeEncoder", "HausdorffDistance95", "MacroDice", "ScoreTable", "SurfaceDice"]
+__all__ = [
+    "FreezeEncoder",
+    "HausdorffDistance95",
+    "MacroDice",
+    "ReseedEpochs",
+    "ScoreTable",
+    "StopOnBadLoss",
+    "SurfaceDice",
+    "TrainingCheckpoints",
+    "TrainingInterrupted",
+    "explained",
+    "interruptible",
+]

@@ -1,0 +1,151 @@
+"""Checkpoint files that are whole or not there: written under another name, read back, and only then renamed."""
+
+import hashlib
+import io
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+__all__ = ["checkpoint_files", "newest_checkpoint", "read_checkpoint", "save_checkpoint", "save_whole", "set_aside"]
+
+NAME = re.compile(r"checkpoint_epoch(\d+)-([0-9a-f]{8})\.pt")  # with the first digits of its SHA-256, as torch.hub does
+KEPT = 2  # the newest may turn out to be damaged
+EARLIER = "earlier_training"
+
+logger = logging.getLogger(__name__)
+
+
+def save_checkpoint(folder: Path, epoch: int, state: Mapping[str, Any]) -> Path:
+    """Write ``checkpoint_epoch<epoch>-<digest>.pt``, then remove all but the newest two.
+
+    Args:
+        folder: where, made if it is not there.
+        epoch: number of epochs behind it.
+        state: tensors, numbers, strings, lists and dicts of them: what loads with ``weights_only=True``.
+
+    Raises:
+        OSError: when it cannot be written; the earlier ones are still there then.
+    """
+    content = _serialized(state)
+    path = folder / f"checkpoint_epoch{epoch:04d}-{hashlib.sha256(content).hexdigest()[:8]}.pt"
+    _write(path, content)
+    for old in checkpoint_files(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def save_whole(path: Path, state: Mapping[str, Any]) -> None:
+    """Write one file in place of the one of that name, at no moment leaving half of one. Raises ``OSError``."""
+    _write(path, _serialized(state))
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """Checkpoints in a folder, those with the most epochs first."""
+    found = [path for path in folder.glob("checkpoint_epoch*.pt") if NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: (_epoch(path), path.stat().st_mtime_ns), reverse=True)
+
+
+def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The newest checkpoint that is whole, and its content; one that is damaged is passed over with a warning.
+
+    Raises:
+        FileNotFoundError: when there is none.
+        ValueError: when all are damaged.
+    """
+    files = checkpoint_files(folder)
+    if not files:
+        raise FileNotFoundError(
+            f"output_dir='{folder}' has no checkpoint_epoch*.pt to resume from: pass the --output_dir of the training, "
+            "or leave out resume.json to start one"
+        )
+    for path in files:
+        try:
+            return path, read_checkpoint(path)
+        except (OSError, ValueError) as error:
+            logger.warning("%s; trying the one before", error)
+    raise ValueError(
+        f"all {len(files)} checkpoints in output_dir='{folder}' are damaged: leave out resume.json to start anew"
+    )
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Content of a checkpoint, if it is as it was written.
+
+    Raises:
+        ValueError: when it is not.
+    """
+    content = path.read_bytes()
+    match = NAME.fullmatch(path.name)
+    if match is None or hashlib.sha256(content).hexdigest()[:8] != match[2]:
+        raise ValueError(f"checkpoint '{path}' is damaged: its SHA-256 does not begin with the digits in its name")
+    try:
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and torch each raise their own on what is no checkpoint
+        raise ValueError(f"checkpoint '{path}' cannot be read ({type(error).__name__})") from error
+    if not isinstance(state, dict):
+        raise ValueError(f"checkpoint '{path}' holds a {type(state).__name__} and no training")
+    return state
+
+
+def set_aside(folder: Path, *names: str) -> None:
+    """Move what an earlier training left under these names to ``earlier_training/``, so that nothing of it is lost."""
+    for name in names:
+        path, target = folder / name, folder / EARLIER / name
+        if path.is_file():
+            target.parent.mkdir(exist_ok=True)
+            path.replace(target)
+            logger.warning("'%s' is of an earlier training: moved to '%s'", path, target.parent)
+
+
+def _epoch(path: Path) -> int:
+    match = NAME.fullmatch(path.name)
+    return int(match[1]) if match else -1
+
+
+def _serialized(state: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _check(temporary, content)
+        path.with_name(f"{path.name}.sha256").unlink(missing_ok=True)  # of the file that is about to go
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise type(error)(
+            f"'{path}' could not be written ({error.strerror or error}), what was there before is intact: "
+            f"free {len(content) / 1e6:.0f} MB there, then go on with resume.json"
+        ) from error
+
+
+def _check(path: Path, content: bytes) -> None:
+    """Read a file back, because a disk may take bytes that it does not keep."""
+    written = path.read_bytes()
+    if written != content:
+        raise OSError(f"{len(written)} bytes read back differ from {len(content)} written")
+    torch.load(io.BytesIO(written), map_location="cpu", weights_only=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last, too; Windows neither can nor has to."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

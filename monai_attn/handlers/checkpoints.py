@@ -1,0 +1,187 @@
+"""Save a training after each epoch, whole, and go on from there as if it had never stopped."""
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+from ignite.engine import Events
+from torch import nn
+from torch.optim import Optimizer
+
+from ..paths import path_argument
+from .checkpoint_files import checkpoint_files, newest_checkpoint, save_checkpoint, save_whole, set_aside
+from .faults import check_finite
+from .schedules import restore_schedule
+
+__all__ = ["TrainingCheckpoints"]
+
+BEST, LAST = "model.pt", "model_final.pt"
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingCheckpoints:
+    """Keep the last two states of a training (``checkpoint_epoch<n>-<digest>.pt``) and its best network (``model.pt``).
+
+    A state has the network, the optimizer, the schedule, the scaler of mixed precision, epoch and iteration, the best
+    score so far, the seed and epoch from which random numbers follow, the settings and the cases with their digests.
+    It is written after validation, and once before the first epoch, so that there always is one to resume from.
+    ``model.pt`` and, at the end, ``model_final.pt`` are state dicts of the network alone.
+
+    Args:
+        output_dir: where to.
+        network: what is trained, bare or wrapped for several processes.
+        optimizer: of the network.
+        lr_scheduler: of the optimizer, with ``state_dict``; ``None`` without one.
+        evaluator: validates, and has the best score; higher is better.
+        settings: plain values of the config that a resumed training is compared with; ``classes`` must not change,
+            ``batch_size`` makes epochs of another length, and what differs is named in the log.
+        writes: whether this process writes, in a training with several.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | PathLike[str],
+        network: nn.Module,
+        optimizer: Optimizer,
+        lr_scheduler: Any,
+        evaluator: Any,
+        settings: Mapping[str, Any],
+        writes: bool = True,
+    ) -> None:
+        self.folder = path_argument("output_dir", output_dir)
+        self.network: nn.Module = getattr(network, "module", network)
+        self.optimizer, self.lr_scheduler, self.evaluator = optimizer, lr_scheduler, evaluator
+        self.settings = json.loads(json.dumps(settings, default=str))  # as it will come back from a file
+        self.writes = writes
+        self.data: Mapping[str, Mapping[str, str]] = {}
+        self.resumed = False
+        self._written: set[str] = set()
+        self._scaler: dict[str, Any] | None = None
+
+    def attach(self, trainer: Any, data: Mapping[str, Mapping[str, str]]) -> None:
+        """Hang on a trainer, after the handler that validates.
+
+        Args:
+            trainer: the one that ``evaluator`` belongs to.
+            data: digest of each case's files by name, for ``training`` and ``validation``.
+        """
+        self.data = data
+        trainer.add_event_handler(Events.STARTED, self._start)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+        trainer.add_event_handler(Events.COMPLETED, self._finish)
+
+    def resume(self, trainer: Any) -> None:
+        """Put everything back as it was after the last epoch whose checkpoint is whole.
+
+        Args:
+            trainer: before it runs.
+
+        Raises:
+            FileNotFoundError: when there is no checkpoint.
+            ValueError: when all are damaged, or classes, network or cases are others than the checkpoint's.
+        """
+        path, state = newest_checkpoint(self.folder)
+        self._compare(str(path), state)
+        try:
+            self.network.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"checkpoint '{path}' is of another network or optimizer ({str(error).splitlines()[0]}): set "
+                f"network_def as it was, or start anew with --pretrained '{path}'"
+            ) from error
+        restore_schedule(self.lr_scheduler, self.optimizer, state["lr_scheduler"])
+        self._scaler = state["scaler"]
+        for engine, name in ((trainer, "trainer"), (self.evaluator, "evaluator")):
+            engine.state.best_metric, engine.state.best_metric_epoch = state[f"best_of_{name}"]
+        trainer.state.epoch = state["epoch"]
+        trainer.state.iteration = state["epoch"] * trainer.state.epoch_length
+        self.resumed = True
+        if self.writes:
+            newer = [file.name for file in checkpoint_files(self.folder)]
+            set_aside(self.folder, *newer[: newer.index(path.name)])  # damaged; they would look like the newest
+        if state["iteration"] != trainer.state.iteration:
+            logger.warning("an epoch now has %d iterations", trainer.state.epoch_length)
+        logger.info("resuming from '%s' after epoch %d of %d", path, state["epoch"], trainer.state.max_epochs)
+
+    def _start(self, trainer: Any) -> None:
+        if self._scaler and getattr(trainer, "scaler", None) is not None:  # MONAI makes it when the run starts
+            trainer.scaler.load_state_dict(self._scaler)
+        if self.resumed or not self.writes:
+            return
+        for leftover in self.folder.glob(".*.pt.part"):  # of a training that was killed while it wrote
+            leftover.unlink()
+        set_aside(self.folder, *(file.name for file in checkpoint_files(self.folder)))
+        save_checkpoint(self.folder, trainer.state.epoch, self._state(trainer))
+
+    def _save(self, trainer: Any) -> None:
+        epoch = trainer.state.epoch
+        check_finite(self.network, f"after epoch {epoch}")
+        if not self.writes:
+            return
+        best = self.evaluator.state
+        if best.best_metric_epoch == epoch and math.isfinite(best.best_metric):
+            self._replace(BEST)
+        save_checkpoint(self.folder, epoch, self._state(trainer))
+
+    def _finish(self, _trainer: Any) -> None:
+        if self.writes:
+            self._replace(LAST)
+
+    def _replace(self, name: str) -> None:
+        if not self.resumed and name not in self._written:
+            set_aside(self.folder, name)
+        self._written.add(name)
+        save_whole(self.folder / name, self.network.state_dict())
+
+    def _state(self, trainer: Any) -> dict[str, Any]:
+        scaler = getattr(trainer, "scaler", None)
+        return {
+            "epoch": trainer.state.epoch,
+            "iteration": trainer.state.iteration,
+            "model": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "lr_scheduler": None if self.lr_scheduler is None else self.lr_scheduler.state_dict(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+            "best_of_trainer": _best(trainer),
+            "best_of_evaluator": _best(self.evaluator),
+            "random": {"seed": self.settings.get("seed"), "epoch": trainer.state.epoch},
+            "settings": self.settings,
+            "settings_sha256": _digest(self.settings),
+            "data": self.data,
+            "data_sha256": _digest(self.data),
+        }
+
+    def _compare(self, path: str, state: dict[str, Any]) -> None:
+        """Refuse or report what changed since the checkpoint."""
+        old = state["settings"]
+        anew = f"or start anew with --pretrained '{path}'"
+        changed = [key for key, value in self.settings.items() if key in old and old[key] != value]
+        for key in changed:
+            if key == "classes":
+                raise ValueError(
+                    f"class_names={self.settings[key]} are not those of '{path}', {old[key]}: set them so, {anew}"
+                )
+            logger.warning("%s=%s, until the checkpoint it was %s", key, self.settings[key], old[key])
+        for side, before in state["data"].items():
+            now = self.data[side]
+            differing = [case for case in {**before, **now} if before.get(case) != now.get(case)]
+            if differing:
+                kind = "changed" if differing[0] in before and differing[0] in now else "came or went"
+                raise ValueError(
+                    f"{side} case '{differing[0]}' {kind} since '{path}' ({len(differing)} such case(s)): "
+                    f"restore the data and the fold, {anew}"
+                )
+
+
+def _best(engine: Any) -> list[float]:
+    return [float(engine.state.best_metric), int(engine.state.best_metric_epoch)]
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

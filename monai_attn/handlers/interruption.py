@@ -1,0 +1,69 @@
+"""Ctrl-C and SIGTERM end a training between two iterations."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from ignite.engine import Engine, Events
+
+__all__ = ["TrainingInterrupted", "interruptible"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class TrainingInterrupted(RuntimeError):  # noqa: N818 - no error, as KeyboardInterrupt is none
+    """A signal ended the training, whose last checkpoint is complete.
+
+    Attributes:
+        status: for the shell, 130 after Ctrl-C and 143 after SIGTERM.
+    """
+
+    def __init__(self, text: str, number: int) -> None:
+        super().__init__(text)
+        self.status = 128 + number
+
+
+@contextmanager
+def interruptible(*engines: Engine) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the iteration under way instead of tearing it; a second one ends at once.
+
+    Args:
+        engines: those that run meanwhile, trainer and evaluator.
+
+    Raises:
+        TrainingInterrupted: after that iteration, from the engine that was running.
+    """
+    caught: list[int] = []
+    before: dict[int, Any] = {}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+        _restore(before)
+
+    def stop(_engine: Engine) -> None:
+        if caught:
+            name = signal.Signals(caught[0]).name
+            raise TrainingInterrupted(f"{name} ended the training: go on with resume.json", caught[0])
+
+    if threading.current_thread() is threading.main_thread():  # Python allows it nowhere else
+        before.update({number: signal.signal(number, note) for number in SIGNALS})
+    removable = [engine.add_event_handler(Events.ITERATION_COMPLETED, stop) for engine in engines]
+    try:
+        yield
+    except Exception as error:
+        if caught and not isinstance(error, TrainingInterrupted):  # such as workers that the same Ctrl-C ended
+            raise TrainingInterrupted(f"the training was ended ({error}): go on with resume.json", caught[0]) from error
+        raise
+    finally:
+        _restore(before)
+        for handle in removable:
+            handle.remove()
+
+
+def _restore(before: dict[int, Any]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    before.clear()

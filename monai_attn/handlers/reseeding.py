@@ -1,0 +1,45 @@
+"""Random numbers that depend on the seed and the epoch alone, so that a resumed training draws what it would have."""
+
+import hashlib
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from monai.data import set_rnd
+
+__all__ = ["ReseedEpochs"]
+
+
+class ReseedEpochs:
+    """Seed ``random``, NumPy, torch and every random transform at the start of each epoch.
+
+    With DataLoader workers their transforms follow too, because torch draws the workers' seeds from its own generator
+    when an epoch begins; persistent workers keep the old ones, so that a resumed training would differ.
+
+    Args:
+        dataset: has the transforms.
+        seed: of the training.
+        rank: of this process, each draws its own.
+    """
+
+    def __init__(self, dataset: Any, seed: int, rank: int = 0) -> None:
+        self.dataset, self.seed, self.rank = dataset, seed, rank
+
+    def attach(self, engine: Engine) -> None:
+        """Hang on a trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._reseed)
+
+    def _reseed(self, engine: Engine) -> None:
+        seed = epoch_seed(self.seed, engine.state.epoch, self.rank)
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 - what others' transforms may draw from
+        torch.manual_seed(seed)
+        set_rnd(self.dataset, seed)
+
+
+def epoch_seed(seed: int, epoch: int, rank: int = 0) -> int:
+    """A seed below 2**31, unlike that of any epoch, rank or seed nearby."""
+    digest = hashlib.sha256(f"{seed} {epoch} {rank}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
