@@ -1,0 +1,167 @@
+import errno
+import os
+import random
+import signal
+import threading
+
+import numpy as np
+import pytest
+import torch
+from ignite.engine import Engine, Events
+from monai.data import Dataset
+from monai.engines import SupervisedTrainer
+from monai.transforms import RandGaussianNoise
+from torch import nn
+from torch.utils.data import DataLoader
+
+from monai_attn.handlers import ReseedEpochs, StopOnBadLoss, TrainingInterrupted, explained, interruptible
+from monai_attn.handlers.schedules import restore_schedule
+
+BAD = float("nan")
+
+
+def trainer(network, batches, loss, lr: float = 0.1) -> SupervisedTrainer:
+    engine = SupervisedTrainer(
+        device=torch.device("cpu"),
+        max_epochs=1,
+        train_data_loader=DataLoader(batches, batch_size=None),
+        network=network,
+        optimizer=torch.optim.SGD(network.parameters(), lr=lr),
+        loss_function=loss,
+    )
+    StopOnBadLoss(network).attach(engine)
+    return engine
+
+
+def batch(name: str, value: float = 1.0) -> dict:
+    return {"case": [name], "image": torch.full((1, 2), value), "label": torch.zeros(1, 1)}
+
+
+@pytest.mark.parametrize("value", [BAD, float("inf"), -float("inf")])
+def test_bad_voxels_stop_with_the_names_of_their_cases(value):
+    network = nn.Linear(2, 1)
+    engine = trainer(network, [batch("good"), batch("bad one", value)], nn.MSELoss())
+    with pytest.raises(FloatingPointError, match=r"\(iteration 2\), cases 'bad one': their image have NaN or infinite"):
+        engine.run()
+    assert all(parameter.isfinite().all() for parameter in network.parameters())
+
+
+def test_a_bad_loss_of_good_voxels_stops_before_the_weights_change():
+    network = nn.Linear(2, 1)
+    before = network.weight.clone()
+    engine = trainer(network, [batch("a")], lambda pred, _: pred.sum() * BAD)
+    with pytest.raises(FloatingPointError, match=r"loss=nan in epoch 1.*'a'.*lower --learning_rate"):
+        engine.run()
+    assert torch.equal(network.weight, before)
+
+
+def test_weights_that_blew_up_are_named():
+    engine = trainer(nn.Linear(2, 1), [batch("a"), batch("b")], nn.MSELoss(), lr=3e38)
+    with pytest.raises(FloatingPointError, match=r"'b': weights weight became NaN or infinite.*lower --learning_rate"):
+        engine.run()
+
+
+def draws(first: int, last: int, seed: int = 0, rank: int = 0) -> list:
+    noise, seen = RandGaussianNoise(prob=1.0), []
+
+    def step(*_):
+        seen.append((noise(torch.zeros(1)).item(), random.random(), np.random.random(), torch.rand(1).item()))  # noqa: NPY002,S311
+
+    engine = Engine(step)
+    ReseedEpochs(Dataset([0], noise), seed, rank).attach(engine)
+    engine.state.epoch, engine.state.iteration = first - 1, first - 1
+    engine.state.max_epochs, engine.state.epoch_length = last, 1
+    engine.run([0], max_epochs=last, epoch_length=1)
+    return seen
+
+
+def test_an_epoch_draws_the_same_numbers_whatever_came_before():
+    assert draws(1, 4)[2:] == draws(3, 4)
+    assert len({*draws(1, 4), *draws(1, 4, seed=1), *draws(1, 4, rank=1)}) == 12
+
+
+def engine_with_signal(number: int, times: int = 1) -> tuple[Engine, list[int]]:
+    done: list[int] = []
+
+    def step(engine, _):
+        for _ in range(times):
+            os.kill(os.getpid(), number)
+        done.append(engine.state.iteration)
+
+    return Engine(step), done
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_iteration_under_way_and_no_sooner(number, status):
+    before = signal.getsignal(number)
+    engine, done = engine_with_signal(number)
+    with pytest.raises(TrainingInterrupted, match=r"go on with resume\.json") as caught, interruptible(engine):
+        engine.run([0, 1, 2])
+    assert (done, caught.value.status) == ([1], status)
+    assert signal.getsignal(number) == before
+    assert not engine.has_event_handler(lambda: None, Events.ITERATION_COMPLETED)
+
+
+def test_a_second_signal_ends_at_once():
+    engine, done = engine_with_signal(signal.SIGINT, times=2)
+    with pytest.raises(KeyboardInterrupt), interruptible(engine):
+        engine.run([0, 1])
+    assert done == []
+
+
+def test_in_another_thread_signals_stay_with_the_main_one():
+    engine = Engine(lambda *_: None)
+
+    def run():
+        with interruptible(engine):
+            engine.run([0, 1])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert engine.state.iteration == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "cure"),
+    [
+        (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), RuntimeError, "--num_workers 0"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error."), RuntimeError, "--shm-size"),
+        (RuntimeError("unable to open shared memory object </torch_1>"), RuntimeError, "--shm-size"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), RuntimeError, "lower --batch_size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), RuntimeError, "--patch_size"),
+        (MemoryError(), RuntimeError, "--cache_rate 0"),
+        (OSError(errno.ENOSPC, "No space left on device"), OSError, "free some"),
+    ],
+)
+def test_what_runs_out_is_explained(error, kind, cure):
+    found = explained(error)
+    assert isinstance(found, kind)
+    assert cure in str(found)
+    assert "\n" not in str(found)
+
+
+def test_other_errors_are_not_explained():
+    assert explained(ValueError("lr=-1")) is None
+    assert explained(OSError(errno.ENOENT, "No such file")) is None
+
+
+def test_a_schedule_with_the_same_settings_goes_on_exactly():
+    def make(total: int, lr: float = 0.1):
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr)
+        return optimizer, torch.optim.lr_scheduler.PolynomialLR(optimizer, total, power=0.9)
+
+    optimizer, schedule = make(10)
+    optimizer.step()
+    for _ in range(3):
+        schedule.step()
+    for total, lr in ((10, 0.1), (20, 0.1), (10, 0.2)):
+        other, fresh = make(total, lr)
+        other.load_state_dict(optimizer.state_dict())
+        restore_schedule(fresh, other, schedule.state_dict())
+        if (total, lr) == (10, 0.1):
+            assert other.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
+        assert other.param_groups[0]["lr"] == pytest.approx(lr * (1 - 3 / total) ** 0.9)
+        other.step()
+        fresh.step()
+        assert other.param_groups[0]["lr"] == pytest.approx(lr * (1 - 4 / total) ** 0.9)
