@@ -1,10 +1,10 @@
-"""What must not be on both sides of a split: the same image, the same patient."""
+"""What must be on both sides of a split, a case; and what must not, the same image or patient."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from .report import CaseFacts, Finding
 
-__all__ = ["patient_findings", "twin_findings"]
+__all__ = ["empty_side_findings", "patient_findings", "twin_findings"]
 
 Folds = Mapping[str, Sequence[str]]
 
@@ -31,6 +31,18 @@ def twin_findings(facts: list[CaseFacts], folds: Folds) -> Iterator[Finding]:
                 yield Finding("error", f.case, f"{text}, {where}: take one of them out, or keep both on one side")
             else:
                 yield Finding("warning", f.case, f"{text}: see that it is meant to count twice")
+
+
+def empty_side_findings(cases: Sequence[str], folds: Folds) -> Iterator[Finding]:
+    """Whether there is a fold at all that has cases to train and cases to validate on.
+
+    Args:
+        cases: their names.
+        folds: validation cases of each fold.
+    """
+    if not any(0 < len(set(cases) & set(held)) < len(set(cases)) for held in folds.values()):
+        text = f"{len(cases)} case(s) leave no fold with some for training and some for validation"
+        yield Finding("error", "", f"{text}: add cases, or write a folds.json that has some on both sides")
 
 
 def patient_findings(cases: Sequence[str], folds: Folds, patients: Mapping[str, str]) -> Iterator[Finding]:

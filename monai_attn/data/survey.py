@@ -14,7 +14,7 @@ from .findings import channel_findings, geometry_findings, label_findings, memor
 from .inspection import inspect_cases, unread
 from .patients import find_patients
 from .report import CaseFacts, DataReport, Finding
-from .sides import patient_findings, twin_findings
+from .sides import empty_side_findings, patient_findings, twin_findings
 from .split import all_folds
 
 __all__ = ["check", "check_training_cases", "survey"]
@@ -70,6 +70,7 @@ def check(
         patients = find_patients(cases, root, patient_column, patient_regex)
         folds = all_folds(cases, root, patients)
         notes = [] if patients else [UNCHECKED]
+        findings = [*misnamed, *empty_side_findings([case["case"] for case in cases], folds)]
     except ValueError as error:
         findings, folds = [*misnamed, Finding("error", "", str(error))], {}
     classes = num_classes or (max(known) + 1 if known else None)
