@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .report import CaseFacts, Finding
 
-__all__ = ["empty_side_findings", "patient_findings", "twin_findings"]
+__all__ = ["empty_side_findings", "patient_findings", "twin_findings", "unscored_findings"]
 
 Folds = Mapping[str, Sequence[str]]
 
@@ -60,3 +60,17 @@ def patient_findings(cases: Sequence[str], folds: Folds, patients: Mapping[str, 
             some = ", ".join(f"'{case}'" for case in [case for case in cases if patients[case] == patient][:5])
             text = f"patient '{patient}' is in training and in validation of fold {fold} (cases {some})"
             yield Finding("error", "", f"{text}: write folds that keep the cases of a patient together")
+
+
+def unscored_findings(facts: Sequence[CaseFacts], folds: Folds) -> Iterator[Finding]:
+    """Folds in which no validation case has any foreground, so that no epoch is better than another.
+
+    Args:
+        facts: of the cases.
+        folds: validation cases of each fold.
+    """
+    for fold, names in folds.items():
+        held = [f for f in facts if f.case in names and f.label_voxels]
+        if held and not any(set(f.label_voxels) - {0} for f in held):
+            text = f"no label of the {len(held)} validation case(s) of fold {fold} has foreground to score by"
+            yield Finding("error", "", f"{text}: pass another --fold, or write folds with foreground on both sides")

@@ -133,6 +133,18 @@ def test_one_empty_label_is_a_warning_and_the_training_starts(tmp_path, capsys, 
     assert re.search(message, caplog.text)
 
 
+def test_validation_cases_without_foreground_stop_the_training(tmp_path):
+    root = d.dataset(tmp_path)
+    d.write_folds(root, a=["case_1", "case_2"])
+    d.edit(d.label(root, "case_1"), lambda v: v * 0)
+    start(root, fold="a")
+    d.edit(d.label(root), lambda v: v * 0)
+    with pytest.raises(
+        ValueError, match=r"no label of the 2 validation case\(s\) of fold a has .*: pass another --fold"
+    ):
+        start(root, fold="a")
+
+
 def test_images_smaller_than_the_patch_are_padded(tmp_path):
     root = d.dataset(tmp_path)
     for path in (*root.glob("images/*"), *root.glob("labels/*")):
