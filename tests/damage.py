@@ -69,6 +69,18 @@ def patch_header(path: Path, offset: int, number: float) -> None:
     path.write_bytes(gzip.compress(bytes(content)))
 
 
+def almost_whole(path: Path) -> None:
+    """Classes as a program writes them that resamples labels: 0.9999, 1.9998."""
+    edit(path, lambda v: v * np.float32(0.9999))
+
+
+def slope(path: Path) -> None:
+    """Classes 1 and 2 stored as 41 and 82 with the slope 1/41, which come out as 0.99999994 and 1.9999999."""
+    edit(path, lambda v: v * np.uint8(41))
+    patch_header(path, SLOPE, 1 / 41)
+
+
+SLOPE = 112  # byte of scl_slope
 PIXDIM_Y, SROW_Y = 84, 296 + 4  # bytes of the second spacing, and of the affine's first row, second column
 
 

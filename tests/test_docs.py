@@ -1,5 +1,6 @@
 """The pages say what is so: links lead somewhere, examples run, switches exist."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -48,6 +49,24 @@ def test_every_switch_and_config_on_the_pages_exists():
         assert named <= set(configs)
         keys = {key for config in configs.values() for key in config}
         assert set(re.findall(r"`--([\w]+)", text)) <= keys
+
+
+def table(page: Path) -> list[list[str]]:
+    """Cells of the rows below a page's only table head."""
+    rows = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows[2:]]
+
+
+def test_every_fault_has_a_test():
+    rows = table(REPOSITORY / "docs" / "pages" / "reliability.md")
+    assert len(rows) >= 45
+    assert all(len(row) == 4 and all(row) for row in rows)
+    rows = [row for row in rows if row[3] != "TODO"]  # goes when the last of them has a test
+    for fault, _, ours, test in rows:
+        assert "TODO" not in ours, fault
+        path, _, function = test.strip("`").partition("::")
+        content = ast.parse((REPOSITORY / path).read_text())
+        assert function in {node.name for node in content.body if isinstance(node, ast.FunctionDef)}, test
 
 
 def test_no_path_of_a_machine_is_in_the_pages():

@@ -42,7 +42,7 @@ def header_faults(images: list[Volume], label: Volume | None, trust_image_header
             distance, degrees = _apart(volume, first)
             yield (
                 f"{_name(volume, label)} lies elsewhere than {whose} '{first.path}' (up to {distance:.3g} mm apart, "
-                f"turned by {degrees:.2g} degrees): resample it onto that grid, correct its header{trust}"
+                f"turned by {degrees:.3g} degrees): resample it onto that grid, correct its header{trust}"
             )
 
 

@@ -1,10 +1,10 @@
-"""What must not be on both sides of a split: the same image, the same patient."""
+"""What must be on both sides of a split, a case; and what must not, the same image or patient."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from .report import CaseFacts, Finding
 
-__all__ = ["patient_findings", "twin_findings"]
+__all__ = ["empty_side_findings", "patient_findings", "twin_findings", "unscored_findings"]
 
 Folds = Mapping[str, Sequence[str]]
 
@@ -33,6 +33,18 @@ def twin_findings(facts: list[CaseFacts], folds: Folds) -> Iterator[Finding]:
                 yield Finding("warning", f.case, f"{text}: see that it is meant to count twice")
 
 
+def empty_side_findings(cases: Sequence[str], folds: Folds) -> Iterator[Finding]:
+    """Whether there is a fold at all that has cases to train and cases to validate on.
+
+    Args:
+        cases: their names.
+        folds: validation cases of each fold.
+    """
+    if not any(0 < len(set(cases) & set(held)) < len(set(cases)) for held in folds.values()):
+        text = f"{len(cases)} case(s) leave no fold with some for training and some for validation"
+        yield Finding("error", "", f"{text}: add cases, or write a folds.json that has some on both sides")
+
+
 def patient_findings(cases: Sequence[str], folds: Folds, patients: Mapping[str, str]) -> Iterator[Finding]:
     """Patients with cases on both sides of a fold.
 
@@ -48,3 +60,17 @@ def patient_findings(cases: Sequence[str], folds: Folds, patients: Mapping[str, 
             some = ", ".join(f"'{case}'" for case in [case for case in cases if patients[case] == patient][:5])
             text = f"patient '{patient}' is in training and in validation of fold {fold} (cases {some})"
             yield Finding("error", "", f"{text}: write folds that keep the cases of a patient together")
+
+
+def unscored_findings(facts: Sequence[CaseFacts], folds: Folds) -> Iterator[Finding]:
+    """Folds in which no validation case has any foreground, so that no epoch is better than another.
+
+    Args:
+        facts: of the cases.
+        folds: validation cases of each fold.
+    """
+    for fold, names in folds.items():
+        held = [f for f in facts if f.case in names and f.label_voxels]
+        if held and not any(set(f.label_voxels) - {0} for f in held):
+            text = f"no label of the {len(held)} validation case(s) of fold {fold} has foreground to score by"
+            yield Finding("error", "", f"{text}: pass another --fold, or write folds with foreground on both sides")

@@ -14,7 +14,7 @@ from .findings import channel_findings, geometry_findings, label_findings, memor
 from .inspection import inspect_cases, unread
 from .patients import find_patients
 from .report import CaseFacts, DataReport, Finding
-from .sides import patient_findings, twin_findings
+from .sides import empty_side_findings, patient_findings, twin_findings, unscored_findings
 from .split import all_folds
 
 __all__ = ["check", "check_training_cases", "survey"]
@@ -70,6 +70,7 @@ def check(
         patients = find_patients(cases, root, patient_column, patient_regex)
         folds = all_folds(cases, root, patients)
         notes = [] if patients else [UNCHECKED]
+        findings = [*misnamed, *empty_side_findings([case["case"] for case in cases], folds)]
     except ValueError as error:
         findings, folds = [*misnamed, Finding("error", "", str(error))], {}
     classes = num_classes or (max(known) + 1 if known else None)
@@ -151,6 +152,7 @@ def check_training_cases(
         inspected.append((facts, [Finding("error", facts.case, problem)] if problem else found))
     patients = find_patients(cases, dataset_dir, patient_column, patient_regex)
     findings = survey(inspected, validation, patients, in_channels, num_classes, spacing_mm=spacing_mm)
+    findings += unscored_findings([facts for facts, _ in inspected], validation)
     command = f"monai-attn check {shlex.quote(str(path_argument('dataset_dir', dataset_dir)))}"
     command += f" --in_channels {in_channels} --num_classes {num_classes}"
     errors = [finding for finding in findings if finding.level == "error"]

@@ -12,7 +12,7 @@ from data.test_formats import AFFINE, save
 from monai.bundle import ConfigParser
 
 from monai_attn.bundle.errors import root_cause
-from monai_attn.data import TrustImageHeaderd
+from monai_attn.data import TrustImageHeaderd, find_cases
 
 HIPPOCAMPUS = Bundle(BUNDLES / "hippocampus_mri_attn_segmentation")
 
@@ -103,8 +103,25 @@ def test_trusting_the_image_header_is_a_switch_of_training_and_evaluation(tmp_pa
     assert torch.equal(plain[0].int(), torch.as_tensor(d.arrays(0)[1][::-1].copy()).int())  # turned to RAS by itself
     evaluation = parser("evaluate", root, output_dir=str(tmp_path / "out"), trust_image_header=True)
     evaluation.get_parsed_content("run#0")
-    assert len(evaluation.get_parsed_content("loading")) == 2
-    assert len(parser("evaluate", root).get_parsed_content("loading")) == 1
+    assert len(evaluation.get_parsed_content("loading")) == 3
+    assert len(parser("evaluate", root).get_parsed_content("loading")) == 2
+
+
+@pytest.mark.parametrize("spoil", [d.almost_whole, d.slope], ids=["0.9999", "scl_slope 1/41"])
+def test_labels_a_little_below_whole_numbers_are_the_classes(tmp_path, spoil):
+    """MONAI cuts fractions off, which makes a class of 0.9999 background; the check lets such a label pass."""
+    root = d.dataset(tmp_path)
+    spoil(d.label(root, "case_0"))
+    values = d.values(d.label(root, "case_0"))
+    assert 0 < values[values > 0].min() < 1
+    start(root)
+    loaded = [
+        parser("train", root).get_parsed_content("validate::preprocessing"),
+        parser("evaluate", root).get_parsed_content("preprocessing"),
+    ]
+    for preprocessing in loaded:
+        label = preprocessing(find_cases(root, labelled=True)[0])["label"]
+        assert torch.equal(label[0].long(), torch.as_tensor(d.arrays(0)[1]).long())
 
 
 def test_the_transform_refuses_another_shape(tmp_path):

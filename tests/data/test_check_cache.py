@@ -60,14 +60,14 @@ def test_a_changed_file_is_read_anew_even_with_its_old_time(tmp_path, reads):
 
 
 def test_errors_are_never_remembered(tmp_path, reads):
-    root = d.dataset(tmp_path / "data", count=1)
+    root = d.dataset(tmp_path / "data", count=2)
     d.edit(d.label(root, "case_0"), lambda v: v / np.float32(2))
     assert [len(check(root, progress=False).errors) for _ in range(2)] == [1, 1]
-    assert len(reads) == 4
+    assert len(reads) == 6
 
 
 def test_a_good_file_under_a_wrong_name_is_not_taken_for_the_good_one(tmp_path):
-    root = d.dataset(tmp_path / "data", count=1)
+    root = d.dataset(tmp_path / "data", count=2)
     assert check(root, progress=False).status == 0
     d.image(root, "case_0").rename(root / "images" / "case_0.nii")
     (error,) = check(root, progress=False).errors
@@ -75,7 +75,7 @@ def test_a_good_file_under_a_wrong_name_is_not_taken_for_the_good_one(tmp_path):
 
 
 def test_trusting_the_image_header_is_remembered_apart(tmp_path):
-    root = d.dataset(tmp_path / "data", count=1)
+    root = d.dataset(tmp_path / "data", count=2)
     d.move(d.label(root, "case_0"), d.moved(9))
     states = [check(root, trust_image_header=trust, progress=False).status for trust in (True, False, True)]
     assert states == [0, 2, 0]
