@@ -7,13 +7,13 @@ import sys
 import threading
 from types import FrameType, TracebackType
 
-from ..handlers import TrainingInterrupted, explained
+from ..handlers import ResourceExhausted, TrainingInterrupted, explained
 
 __all__ = ["one_line_errors"]
 
 # MONAI's bundle parser wraps each exception once per nested expression, component or transform.
 _WRAPPERS = ("Failed to evaluate", "Failed to instantiate", "applying transform")
-_EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, TrainingInterrupted)
+_EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, ResourceExhausted, TrainingInterrupted)
 _FROM_WORKER = re.compile(r"Caught \w+ in (DataLoader worker process \d+)")
 
 

@@ -1,7 +1,7 @@
 """Metrics, reports and safeguards that hang on ignite's engines."""
 
 from .checkpoints import TrainingCheckpoints
-from .faults import StopOnBadLoss, explained
+from .faults import ResourceExhausted, StopOnBadLoss, explained
 from .freezing import FreezeEncoder
 from .interruption import TrainingInterrupted, interruptible
 from .metrics import HausdorffDistance95, MacroDice, SurfaceDice
@@ -13,6 +13,7 @@ __all__ = [
     "HausdorffDistance95",
     "MacroDice",
     "ReseedEpochs",
+    "ResourceExhausted",
     "ScoreTable",
     "StopOnBadLoss",
     "SurfaceDice",

@@ -9,12 +9,16 @@ from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
 from torch import nn
 
-__all__ = ["StopOnBadLoss", "check_finite", "explained"]
+__all__ = ["ResourceExhausted", "StopOnBadLoss", "check_finite", "explained"]
 
 MEMORY = (
     "lower --batch_size, --patch_size or, while validating, --sw_batch_size; --cache_rate 0 keeps no cases in memory"
 )
 WORKERS = "pass --num_workers 0, or see that there is memory and room in /dev/shm for them (docker run --shm-size=4g)"
+
+
+class ResourceExhausted(RuntimeError):  # noqa: N818 - the machine's state, not a mistake
+    """Memory or a worker process gave out; the text says what to lower."""
 
 
 class StopOnBadLoss:
@@ -40,7 +44,7 @@ class StopOnBadLoss:
         where = f"loss={loss.item()} in epoch {state.epoch} (iteration {state.iteration}), cases {_names(state.batch)}"
         check_finite(self.network, where)
         bad = [key for key in ("image", "label") if not _finite(state.batch[key])]
-        cause = f"their {' and '.join(bad)} have NaN or infinite voxels" if bad else "the step before was too large"
+        cause = f"NaN or infinite voxels in their {' and '.join(bad)}" if bad else "the step before was too large"
         cure = "run monai-attn check on the data, mend or leave out the cases" if bad else "lower --learning_rate"
         raise FloatingPointError(f"{where}: {cause}. Nothing was saved of it; {cure} and go on with resume.json")
 
@@ -61,16 +65,18 @@ def check_finite(network: nn.Module, where: str) -> None:
 
 
 def explained(error: BaseException) -> Exception | None:
-    """The same kind of exception with cause and cure in one line, for what machines run out of; ``None`` for others."""
+    """For what machines run out of, an exception with cause and cure in one line; ``None`` for others."""
+    if isinstance(error, ResourceExhausted):
+        return None
     text = str(error)
     first = (text.strip().splitlines() or [""])[0].rstrip(". ")
     low = text.lower()
     if "dataloader worker" in low and ("exited unexpectedly" in low or "killed by signal" in low):
-        return RuntimeError(f"a DataLoader worker died ({first}), most often for lack of memory: {WORKERS}")
+        return ResourceExhausted(f"a DataLoader worker died ({first}), most often for lack of memory: {WORKERS}")
     if "shared memory" in low or "/torch_" in low or "received 0 items of ancdata" in low:
-        return RuntimeError(f"DataLoader workers could not hand over their data ({first}): {WORKERS}")
+        return ResourceExhausted(f"DataLoader workers could not hand over their data ({first}): {WORKERS}")
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in low:
-        return RuntimeError(f"out of memory ({first or type(error).__name__}): {MEMORY}")
+        return ResourceExhausted(f"out of memory ({first or type(error).__name__}): {MEMORY}")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return OSError(f"the disk is full ({error}): free some of it, then go on with resume.json")
     return None

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from monai_attn.bundle import bundle_dir, preflight
-from monai_attn.bundle.errors import _print_one_line, root_cause
+from monai_attn.bundle.errors import _end, root_cause
 from monai_attn.data import find_cases
 
 
@@ -34,7 +34,7 @@ def test_the_cause_beneath_monais_wrappers_is_found_and_no_deeper():
 )
 def test_one_line_is_printed(cause, line, capsys):
     error = nested(cause)
-    _print_one_line(type(error), error, None)
+    _end(type(error), error, None)
     assert capsys.readouterr().err.splitlines() == ["", line]
 
 

@@ -21,7 +21,8 @@ def test_train_evaluate_and_infer(bundle, bundle_data, tmp_path, monkeypatch, ca
     dataset, out = bundle_data(count=6), tmp_path / "out"
     monkeypatch.chdir(tmp_path)
     bundle.run("train", dataset_dir="dataset", output_dir="out", max_epochs=2, val_interval=1)
-    assert sorted(path.name for path in out.iterdir()) == ["model.pt", "model_final.pt"]
+    files = sorted(re.sub(r"-[0-9a-f]{8}", "", path.name) for path in out.iterdir())
+    assert files == ["checkpoint_epoch0001.pt", "checkpoint_epoch0002.pt", "model.pt", "model_final.pt"]
     assert sorted(p.name for p in bundle.root.iterdir()) == ["LICENSE", "bundle.json", "configs", "docs", "models"]
     log = capsys.readouterr().out
     assert len(re.findall(r"Epoch\[\d\] Metrics -- train_loss: \d", log)) == 2
