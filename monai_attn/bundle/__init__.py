@@ -5,7 +5,7 @@ from .command_line import check_command_line, check_overlays, check_overrides
 from .errors import one_line_errors
 from .locate import BundleInfo, bundle_dir, copy_bundle, list_bundles
 from .planning import Plan, plan
-from .preflight import check_device, check_output_dir, preflight
+from .preflight import check_device, check_output_dir, compute_device, preflight
 from .ranks import ReshufflingSampler, rank_device, start_ranks
 from .render import render, render_spec, rendered_files
 from .start import bundle_name, check_installed, checkpoints, run_name, sqlite_uri, warm_start
@@ -24,6 +24,7 @@ __all__ = [
     "check_overlays",
     "check_overrides",
     "checkpoints",
+    "compute_device",
     "copy_bundle",
     "list_bundles",
     "one_line_errors",

@@ -12,7 +12,7 @@ from monai.transforms import Spacingd
 from ..data import LABEL_FOLDERS, case_name, check_cases, check_training_cases, find_cases, image_files
 from ..paths import misread, path_argument
 
-__all__ = ["check_device", "check_output_dir", "preflight"]
+__all__ = ["check_device", "check_output_dir", "compute_device", "preflight"]
 
 
 def preflight(
@@ -116,13 +116,25 @@ def _is_image(path: Path) -> bool:
     return case_name(path) != path.name
 
 
+def compute_device(device: str | torch.device) -> torch.device:
+    """The device of that name; for ``auto`` CUDA, else MPS, else the CPU, whichever is there."""
+    if str(device) != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
 def check_device(device: str | torch.device) -> None:
     """Raise ``ValueError`` if torch cannot compute on ``device`` here."""
     try:
+        device = compute_device(device)
         torch.ones(1, device=device).cpu()  # there and back, which a device like 'meta' does not survive
     except Exception as error:  # torch has another type for each back end
         reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise ValueError(f"device='{device}' cannot be used ({reason}): pass --device cpu, or leave it out") from error
+        raise ValueError(
+            f"device='{device}' cannot be used ({reason}): pass --device auto or cpu, or leave it out"
+        ) from error
 
 
 def check_output_dir(output_dir: str | PathLike[str]) -> Path:

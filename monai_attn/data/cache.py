@@ -25,7 +25,7 @@ def content_digest(paths: Sequence[str]) -> list[str]:
     Raises:
         OSError: when a file cannot be read.
     """
-    return [_file_digest(path, (info := os.stat(path)).st_size, info.st_mtime_ns) for path in paths]
+    return [_file_digest(path, (info := os.stat(path)).st_size, info.st_mtime_ns, info.st_ctime_ns) for path in paths]
 
 
 def digest_cases(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -42,7 +42,7 @@ def digest_cases(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=100_000)
-def _file_digest(path: str, _size: int, _modified_ns: int) -> str:
+def _file_digest(path: str, _size: int, _modified_ns: int, _changed_ns: int) -> str:
     """Read once in a run, unless the file changes."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -17,6 +17,7 @@ CONFIGS = [path for b in SHIPPED for path in sorted(b.root.glob("configs/*.json"
 STANDALONE = {"train": "train", "evaluate": "inference", "inference": "inference"}
 OVERLAYS = {
     "finetune": "train",
+    "resume": "train",
     "multi_gpu_train": "train",
     "tracking_mlflow": "train",
     "multi_gpu_evaluate": "evaluate",
