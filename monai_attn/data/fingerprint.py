@@ -39,6 +39,7 @@ class Fingerprint:
             averaged over cases.
         class_volumes_mm3: median volume of each class over the cases that have it (mm2 in 2D).
         thickness_mm: median thickness of each class over these cases, see :class:`CaseFacts`.
+        channel_names: of the image channels, where the data set itself names them.
     """
 
     spatial_dims: int
@@ -56,6 +57,7 @@ class Fingerprint:
     foreground: tuple[float, ...]
     class_volumes_mm3: tuple[float, ...]
     thickness_mm: tuple[float, ...]
+    channel_names: tuple[str, ...] = ()
 
 
 def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
@@ -94,11 +96,12 @@ def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
     ]
     thickness = [[f.thickness_mm[k] for f in facts if k in f.thickness_mm] for k in range(1, highest + 1)]
     inside = [f.foreground for f in facts if f.foreground]
+    channels = Counter(f.channels for f in facts).most_common(1)[0][0]
     kind, why = (modality.upper(), "given") if modality else _modality(facts, known)
     return Fingerprint(
         spatial_dims=dims,
         num_cases=len(facts),
-        in_channels=Counter(f.channels for f in facts).most_common(1)[0][0],
+        in_channels=channels,
         class_names=_class_names(known.labels, highest),
         named=all(k in known.labels for k in range(1, highest + 1)),
         modality=kind,
@@ -107,6 +110,7 @@ def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
         fine_spacing_mm=_floats(np.percentile(spacings, 10, axis=0)),
         shape=tuple(int(n) for n in np.median(shapes, axis=0)),
         extent_mm=_floats(np.median(shapes * spacings, axis=0)),
+        channel_names=tuple(known.channels) if len(known.channels) == channels else (),
         zeros=float(np.median([f.zeros for f in facts])),
         foreground=_floats(np.mean(inside, axis=0)),
         class_volumes_mm3=tuple(float(np.median(v)) if v else 0.0 for v in volumes),

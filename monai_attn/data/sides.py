@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .report import CaseFacts, Finding
 
-__all__ = ["empty_side_findings", "patient_findings", "twin_findings", "unscored_findings"]
+__all__ = ["empty_side_findings", "patient_findings", "twin_findings", "unscored_findings", "untaught_findings"]
 
 Folds = Mapping[str, Sequence[str]]
 
@@ -74,3 +74,21 @@ def unscored_findings(facts: Sequence[CaseFacts], folds: Folds) -> Iterator[Find
         if held and not any(set(f.label_voxels) - {0} for f in held):
             text = f"no label of the {len(held)} validation case(s) of fold {fold} has foreground to score by"
             yield Finding("error", "", f"{text}: pass another --fold, or write folds with foreground on both sides")
+
+
+def untaught_findings(facts: Sequence[CaseFacts], folds: Folds, num_classes: int) -> Iterator[Finding]:
+    """Classes that no training case of a fold has, so that the network never sees them.
+
+    Args:
+        facts: of the cases.
+        folds: validation cases of each fold.
+        num_classes: with background.
+    """
+    for fold, names in folds.items():
+        seen = {value for f in facts if f.case not in names for value in f.label_voxels}
+        missing = [value for value in range(1, num_classes) if value not in seen]
+        if seen and missing:
+            text = (
+                f"no training case of fold {fold} has class {', '.join(map(str, missing[:5]))}, which cannot be learnt"
+            )
+            yield Finding("warning", "", f"{text}: pass another --fold, or write folds with it on both sides")

@@ -14,7 +14,7 @@ from .findings import channel_findings, geometry_findings, label_findings, memor
 from .inspection import inspect_cases, unread
 from .patients import find_patients
 from .report import CaseFacts, DataReport, Finding
-from .sides import empty_side_findings, patient_findings, twin_findings, unscored_findings
+from .sides import empty_side_findings, patient_findings, twin_findings, unscored_findings, untaught_findings
 from .split import all_folds
 
 __all__ = ["check", "check_training_cases", "survey"]
@@ -153,6 +153,7 @@ def check_training_cases(
     patients = find_patients(cases, dataset_dir, patient_column, patient_regex)
     findings = survey(inspected, validation, patients, in_channels, num_classes, spacing_mm=spacing_mm)
     findings += unscored_findings([facts for facts, _ in inspected], validation)
+    findings += untaught_findings([facts for facts, found in inspected if not found], validation, num_classes)
     command = f"monai-attn check {shlex.quote(str(path_argument('dataset_dir', dataset_dir)))}"
     command += f" --in_channels {in_channels} --num_classes {num_classes}"
     errors = [finding for finding in findings if finding.level == "error"]

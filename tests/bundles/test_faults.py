@@ -145,6 +145,16 @@ def test_validation_cases_without_foreground_stop_the_training(tmp_path):
         start(root, fold="a")
 
 
+def test_a_class_that_no_training_case_has_is_a_warning(tmp_path, caplog):
+    root = d.dataset(tmp_path)
+    d.write_folds(root, a=["case_1"])
+    for path in (root / "labels").glob("*.nii.gz"):
+        if path.name != "case_1.nii.gz":
+            d.edit(path, lambda v: v * (v != 2))
+    start(root, fold="a")
+    assert "no training case of fold a has class 2, which cannot be learnt: pass another --fold" in caplog.text
+
+
 def test_images_smaller_than_the_patch_are_padded(tmp_path):
     root = d.dataset(tmp_path)
     for path in (*root.glob("images/*"), *root.glob("labels/*")):

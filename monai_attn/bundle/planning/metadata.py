@@ -26,9 +26,9 @@ def describe_bundle(name: str, fingerprint: Fingerprint, spec: dict[str, Any], d
     network = spec["common"]["network_def"]
     listed = ", ".join(f"{k} {label}" for k, label in enumerate(classes, start=1))
     ct = fingerprint.modality == "CT"
-    channels = spec["common"].get("channel_names") or [
-        "image" if network["in_channels"] == 1 else f"channel {k}" for k in range(network["in_channels"])
-    ]
+    count = network["in_channels"]
+    numbered = ["image" if count == 1 else f"channel {k}" for k in range(count)]
+    channels = list(fingerprint.channel_names) or spec["common"].get("channel_names") or numbered
     shape = {"spatial_shape": patch, "dtype": "float32", "value_range": [], "is_patch_data": True}
     return {
         "version": "0.1.0",
