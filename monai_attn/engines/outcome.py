@@ -53,9 +53,8 @@ class Outcome:
 
     def summary(self) -> str:
         """One line for a run without failures."""
-        there = f"; {len(self.skipped)} were there already and skipped" if self.skipped else ""
-        if self.skipped and not self.written:
-            there = f"; all {len(self.skipped)} were there already and skipped"
+        every = "" if self.written else "all "
+        there = f"; {every}{len(self.skipped)} skipped, there already" if self.skipped else ""
         return f"{self.results} written: {self.written} to {self.output_dir}{there}"
 
     def check(self) -> None:
@@ -71,7 +70,7 @@ class Outcome:
         if len(others) >= NAMED:
             more += f" and {len(others) - NAMED + 1} more"
         also = f", {more} (their reasons above)" if others else ""
-        there = f" ({len(self.skipped)} were there already)" if self.skipped else ""
+        there = f" ({len(self.skipped)} there already)" if self.skipped else ""
         rest = "nothing was written"
         if done:
             rest = f"{self.results} of the other {done} are in '{self.output_dir}'{there}"

@@ -215,11 +215,11 @@ def test_a_second_run_does_what_is_missing_or_damaged(tmp_path, capsys):
     damaged.write_bytes(whole[:-20])
     before = (tmp_path / "out" / "c.nii.gz").stat().st_mtime_ns
     BAD["empty"][0](save_nifti(tmp_path / "in" / "d.nii.gz", d.arrays(0)[0]))
-    with pytest.raises(CasesFailed, match=r"(?m)^1 of 4 cases failed: 'd' .* the other 3 .* \(1 were there already\)$"):
+    with pytest.raises(CasesFailed, match=r"(?m)^1 of 4 cases failed: 'd' .* the other 3 .* \(1 there already\)$"):
         run(tmp_path / "in", tmp_path / "out", skip_existing=True)
     assert damaged.read_bytes() == whole
     assert (tmp_path / "out" / "c.nii.gz").stat().st_mtime_ns == before
     (tmp_path / "in" / "d.nii.gz").unlink()
     run(tmp_path / "in", tmp_path / "out", skip_existing=True, num_workers=2)
     assert "label maps written: 0 to" in (said := capsys.readouterr().out)
-    assert said.rstrip().endswith("; all 3 were there already and skipped")
+    assert said.rstrip().endswith("; all 3 skipped, there already")

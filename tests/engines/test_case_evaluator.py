@@ -111,7 +111,7 @@ def test_the_line_stays_short_and_travels():
         outcome.check()
     assert str(failed.value) == (
         "7 of 101 cases failed: 'c0' ('c0.nii' is odd: mend it), 'c1', 'c2', 'c3', 'c4' and 2 more (their reasons "
-        "above); label maps of the other 94 are in 'out' (1 were there already)"
+        "above); label maps of the other 94 are in 'out' (1 there already)"
     )
     assert failed.value.lines[6] == "case 'c6' failed: 'c6.nii' is odd: mend it"
     assert pickle.loads(pickle.dumps(outcome)) == outcome  # noqa: S301 (our own)
