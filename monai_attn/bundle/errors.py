@@ -7,12 +7,14 @@ import sys
 import threading
 from types import FrameType, TracebackType
 
+from ..causes import root_cause
+from ..data import OutputError
+from ..engines import CasesFailed
 from ..handlers import ResourceExhausted, TrainingInterrupted, explained
 
 __all__ = ["one_line_errors"]
 
-# MONAI's bundle parser wraps each exception once per nested expression, component or transform.
-_WRAPPERS = ("Failed to evaluate", "Failed to instantiate", "applying transform")
+_PLAIN = (CasesFailed, OutputError)  # they name the files, whose names may hold any word
 _EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, ResourceExhausted, TrainingInterrupted)
 _FROM_WORKER = re.compile(r"Caught \w+ in (DataLoader worker process \d+)")
 
@@ -46,7 +48,10 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
     if os.environ.get("MONAI_ATTN_DEBUG"):
         sys.__excepthook__(kind, error, trace)
     elif isinstance(error, Exception):
-        print(f"\n{one_line(error)}", file=sys.stderr, flush=True)  # a progress bar may have left its line open
+        cause = root_cause(error)
+        before = cause.lines if isinstance(cause, CasesFailed) else []
+        text = "\n".join(["", *before, one_line(error)])  # a progress bar may have left its line open
+        print(text, file=sys.stderr, flush=True)
     elif isinstance(error, KeyboardInterrupt):
         print("\ninterrupted", file=sys.stderr, flush=True)
         sys.exit(128 + signal.SIGINT)
@@ -58,7 +63,7 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
 def one_line(error: BaseException) -> str:
     """What happened, in one line; what nobody foresaw with its type and the way to its traceback."""
     cause = root_cause(error)
-    plain = explained(cause)
+    plain = cause if isinstance(cause, _PLAIN) else explained(cause)
     worker = _FROM_WORKER.match(str(cause))
     text = " ".join(str(plain or cause).split())
     if worker and plain is None:
@@ -66,13 +71,6 @@ def one_line(error: BaseException) -> str:
     elif plain is None and not isinstance(cause, _EXPECTED):
         text = f"{type(cause).__name__}: {text} (set MONAI_ATTN_DEBUG=1 to see where)"
     return f"error: {text}"
-
-
-def root_cause(error: BaseException) -> BaseException:
-    """The exception beneath MONAI's wrappers."""
-    while error.__cause__ is not None and str(error).startswith(_WRAPPERS):
-        error = error.__cause__
-    return error
 
 
 def _first_error(report: str) -> str:

@@ -10,6 +10,7 @@ import torch
 from monai.transforms import Spacingd
 
 from ..data import LABEL_FOLDERS, case_name, check_cases, check_training_cases, find_cases, image_files
+from ..data.check import why_empty
 from ..paths import misread, path_argument
 
 __all__ = ["check_device", "check_output_dir", "compute_device", "preflight"]
@@ -32,6 +33,7 @@ def preflight(
     patient_column: str | None = None,
     patient_regex: str | None = None,
     transforms: Sequence[Any] = (),
+    each_case: bool = True,
 ) -> None:
     """Check the folders, the device and every case.
 
@@ -56,6 +58,8 @@ def preflight(
         patient_column: see :func:`monai_attn.data.find_patients`.
         patient_regex: see there.
         transforms: what brings images to the network; a ``Spacingd`` among them says how large they become.
+        each_case: whether one case that cannot be used ends the run; otherwise it is enough that there are cases, and
+            :class:`monai_attn.data.CaseDataset` sees to each.
 
     Raises:
         FileNotFoundError: when a folder or a file is missing.
@@ -80,6 +84,10 @@ def preflight(
             raise ValueError(
                 f"output_dir='{output_dir}' holds images or labels, which results would replace: use another"
             )
+    if not each_case:
+        if not cases:
+            raise FileNotFoundError(why_empty(dataset_dir, labelled=num_classes is not None))
+        return
     if validation is None or num_classes is None:
         check_cases(cases, dataset_dir, in_channels, spatial_dims, num_classes, stacks, trust_image_header)
         return

@@ -1,19 +1,23 @@
 """From a folder of image files to checked and split cases."""
 
 from .cache import digest_cases
+from .case_dataset import CaseDataset, PartialBatch, SetAside, collate_cases, fault_text
 from .cases import LABEL_FOLDERS, case_name, find_cases, find_channel_names, image_files
 from .check import check_cases
 from .fingerprint import Fingerprint, measure
-from .outputs import InputGridWriter, InputNameLayout
+from .naming import InputNameLayout
+from .outputs import InputGridWriter, SaveWholed, is_finished, label_dtype
 from .patients import find_patients
 from .readers import VolumeReader
 from .report import CaseFacts, DataReport, Finding
 from .split import known_folds, read_folds, split_cases, validation_cases
 from .survey import check, check_training_cases
 from .transforms import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced, TrustImageHeaderd
+from .whole_files import OutputError, remove_leftovers
 
 __all__ = [
     "LABEL_FOLDERS",
+    "CaseDataset",
     "CaseFacts",
     "DataReport",
     "Finding",
@@ -22,7 +26,11 @@ __all__ = [
     "InputNameLayout",
     "KeepLargestInSlicesd",
     "NormalizeSlicesd",
+    "OutputError",
+    "PartialBatch",
     "RandFlipSwapd",
+    "SaveWholed",
+    "SetAside",
     "SqueezeSliced",
     "TrustImageHeaderd",
     "VolumeReader",
@@ -30,14 +38,19 @@ __all__ = [
     "check",
     "check_cases",
     "check_training_cases",
+    "collate_cases",
     "digest_cases",
+    "fault_text",
     "find_cases",
     "find_channel_names",
     "find_patients",
     "image_files",
+    "is_finished",
     "known_folds",
+    "label_dtype",
     "measure",
     "read_folds",
+    "remove_leftovers",
     "split_cases",
     "validation_cases",
 ]

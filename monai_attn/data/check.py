@@ -9,10 +9,10 @@ from ..paths import misread, path_argument
 from .cases import IMAGE_FOLDERS, LABEL_FOLDERS, SUFFIXES, case_name, image_files
 from .datalist import datalist_file
 from .findings import outside
-from .inspection import inspect_cases
+from .inspection import inspect_case, inspect_cases
 from .report import CaseFacts
 
-__all__ = ["check_cases", "check_names", "network_problem", "why_empty"]
+__all__ = ["check_cases", "check_names", "image_problem", "network_problem", "why_empty"]
 
 
 def check_cases(
@@ -64,7 +64,7 @@ def check_names(cases: list[dict[str, Any]], labelled: bool) -> Iterator[tuple[s
             cure = "rename or remove one, or give each a name of its own under 'case' in a datalist"
             yield name, ValueError(f"case '{name}' comes from two files, '{seen[name]}' and '{image}': {cure}")
         if name != Path(name).name:
-            yield name, ValueError(f"case '{name}' would name a result's file: give it a name without folders")
+            yield name, ValueError(_in_folder(name))
         seen[name] = image
         if labelled and "label" not in case:
             folder = Path(image).parent
@@ -74,8 +74,26 @@ def check_names(cases: list[dict[str, Any]], labelled: bool) -> Iterator[tuple[s
             yield name, FileNotFoundError(f"image '{image}' has no label: add '{expected}', {cure}")
         for path in [*image_files(case), *([case["label"]] if labelled and "label" in case else [])]:
             if not Path(path).is_file():
-                text = f"case '{name}' lacks '{path}': add that file, or take the case out"
-                yield name, FileNotFoundError(text)
+                yield name, FileNotFoundError(_lacking(name, path))
+
+
+def image_problem(case: dict[str, Any], in_channels: int, spatial_dims: int, stacks: bool = False) -> str | None:
+    """Read a case's image files: why a network of that kind cannot take them, or ``None``.
+
+    Args:
+        case: as :func:`find_cases` returns it.
+        in_channels: channels that the network takes.
+        spatial_dims: 2 or 3.
+        stacks: whether a 2D network may be given 3D images, as stacks of slices.
+    """
+    name = case["case"]
+    if name != Path(name).name:
+        return _in_folder(name)
+    for path in image_files(case):
+        if not Path(path).is_file():
+            return _lacking(name, path)
+    facts, findings = inspect_case(case, labelled=False)
+    return findings[0].text if findings else network_problem(facts, in_channels, spatial_dims, stacks)
 
 
 def why_empty(dataset_dir: str | PathLike[str], labelled: bool, folder: str = "--dataset_dir <folder>") -> str:
@@ -109,3 +127,11 @@ def network_problem(facts: CaseFacts, in_channels: int, spatial_dims: int, stack
             "pass images with that number, or train a network with another in_channels"
         )
     return None
+
+
+def _in_folder(name: str) -> str:
+    return f"case '{name}' would name a result's file: give it a name without folders"
+
+
+def _lacking(name: str, path: str) -> str:
+    return f"case '{name}' lacks '{path}': add that file, or take the case out"

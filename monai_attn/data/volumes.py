@@ -72,9 +72,12 @@ class Volume:
 
         Raises:
             ValueError: when the file ends early or is damaged.
+            MemoryError: when they are too many.
         """
         try:
             return np.asanyarray(self.source.dataobj if isinstance(self.source, SpatialImage) else self.source)
+        except MemoryError:  # nothing is wrong with the file
+            raise
         except Exception as error:  # a file cut short behind a good header, in as many ways
             raise ValueError(
                 f"'{self.path}' has damaged or missing voxels ({_reason(error)}): replace the file"

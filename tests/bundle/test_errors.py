@@ -6,7 +6,8 @@ import pytest
 
 from monai_attn.bundle import bundle_dir, preflight
 from monai_attn.bundle.errors import _end, root_cause
-from monai_attn.data import find_cases
+from monai_attn.data import SetAside, find_cases
+from monai_attn.engines import CasesFailed, Outcome
 
 
 def nested(cause: Exception) -> Exception:
@@ -36,6 +37,20 @@ def test_one_line_is_printed(cause, line, capsys):
     error = nested(cause)
     _end(type(error), error, None)
     assert capsys.readouterr().err.splitlines() == ["", line]
+
+
+def test_failed_cases_have_a_line_each_whatever_words_they_hold(capsys):
+    outcome = Outcome("label maps", "out", written=1)
+    for name in "ab":
+        outcome.add(SetAside(name, f"{name}.nii", f"'{name}.nii' takes too much (can't allocate memory): crop it"))
+    with pytest.raises(CasesFailed) as failed:
+        outcome.check()
+    _end(RuntimeError, nested(failed.value), None)
+    _, one, other, last = capsys.readouterr().err.splitlines()
+    assert one == "case 'a' failed: 'a.nii' takes too much (can't allocate memory): crop it"
+    assert other.startswith("case 'b' failed: 'b.nii'")
+    assert last == f"error: {failed.value}"
+    assert last.endswith("; label maps of the other 1 are in 'out'")
 
 
 def test_other_programs_keep_their_tracebacks():

@@ -56,7 +56,7 @@ def wrong_network_argument(root, make):
 def truncated_image(root, make):
     path = make() / "imagesTr" / "case_1.nii.gz"
     path.write_bytes(path.read_bytes()[:20000])
-    return "inference", root / "dataset", {}, ["case_1.nii.gz' has damaged or missing voxels", "replace the file"]
+    return "evaluate", root / "dataset", {}, ["case_1.nii.gz' has damaged or missing voxels", "replace the file"]
 
 
 def label_out_of_range(root, make):
@@ -96,12 +96,6 @@ def overlay_before_its_base(root, make):
 
 def several_processes_without_torchrun(root, make):
     return ("train", "multi_gpu_train"), make(), {}, ["start it with torchrun"]
-
-
-def a_modality_missing_for_one_case(root, make):
-    for name in ("a_0000", "a_0001", "b_0000"):
-        save_nifti(root / "two" / f"{name}.nii.gz", np.zeros((20, 20, 20), np.float32))
-    return "inference", root / "two", {"network_def::in_channels": "2"}, ["case 'b' lacks", "b_0001.nii.gz'"]
 
 
 def other_number_of_classes(root, make):
@@ -152,7 +146,6 @@ FAULTS = (
     overlay_on_the_wrong_file,
     overlay_before_its_base,
     several_processes_without_torchrun,
-    a_modality_missing_for_one_case,
     other_number_of_classes,
     a_listed_file_that_is_missing,
     missing_folder,

@@ -1,0 +1,75 @@
+"""Result files that are whole or not there."""
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["OutputError", "make_folder", "remove_leftovers", "write_whole"]
+
+PREFIX, ENDING = ".monai-attn-", ".part"  # hidden, and no ending that readers of images look for
+STALE_S = 3600.0  # a file that somebody still writes is younger
+
+
+class OutputError(OSError):
+    """The folder of results cannot take them; no other case would fare better."""
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file under another name beside its own, and rename it when it is complete and on the disk.
+
+    Args:
+        path: the file; one that is there already stays as it is until then.
+        write: what writes the content.
+
+    Raises:
+        OutputError: when the folder does not take it.
+        ValueError: when the file's name is too long.
+    """
+    temporary = path.with_name(f"{PREFIX}{secrets.token_hex(8)}{ENDING}")  # of its own in each of several runs
+    try:
+        with temporary.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        _unlink(temporary)
+        if error.errno == errno.ENAMETOOLONG:
+            raise ValueError(f"the name of '{path}' is too long for a file: rename the image") from error
+        raise _output_error(path, error) from error
+    except BaseException:  # Ctrl-C, too
+        _unlink(temporary)
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, if it is not there. Raises :class:`OutputError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _output_error(folder, error) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what runs that were killed have left half written."""
+    for path in folder.glob(f"{PREFIX}*{ENDING}"):
+        with suppress(OSError):  # another run may remove it as well
+            if time.time() - path.stat().st_mtime > STALE_S:
+                path.unlink()
+
+
+def _output_error(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"'{path}' cannot be written ({error.strerror or error}): make room and see that the folder is writable, or "
+        "pass another --output_dir; --skip_existing True then goes on where this run ended"
+    )
+
+
+def _unlink(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
