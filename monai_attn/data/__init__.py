@@ -1,5 +1,6 @@
 """From a folder of image files to checked and split cases."""
 
+from ..whole_files import OutputError, remove_leftovers
 from .cache import digest_cases
 from .case_dataset import CaseDataset, PartialBatch, SetAside, collate_cases, fault_text
 from .cases import LABEL_FOLDERS, case_name, find_cases, find_channel_names, image_files
@@ -13,7 +14,6 @@ from .report import CaseFacts, DataReport, Finding
 from .split import known_folds, read_folds, split_cases, validation_cases
 from .survey import check, check_training_cases
 from .transforms import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced, TrustImageHeaderd
-from .whole_files import OutputError, remove_leftovers
 
 __all__ = [
     "LABEL_FOLDERS",

@@ -9,9 +9,9 @@ from typing import Any
 from monai.data import FolderLayoutBase
 
 from ..paths import path_argument
+from ..whole_files import make_folder
 from .cases import case_name, image_files
 from .volumes import is_nifti
-from .whole_files import make_folder
 
 __all__ = ["InputNameLayout"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from monai.data import NibabelWriter
 from monai.transforms import SaveImaged
 
+from ..whole_files import write_whole
 from .volumes import Volume, is_nifti, open_volume
-from .whole_files import write_whole
 
 __all__ = ["InputGridWriter", "SaveWholed", "is_finished", "label_dtype"]
 

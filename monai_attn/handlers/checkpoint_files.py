@@ -3,13 +3,14 @@
 import hashlib
 import io
 import logging
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from ..whole_files import make_folder, write_whole
 
 __all__ = ["checkpoint_files", "newest_checkpoint", "read_checkpoint", "save_checkpoint", "save_whole", "set_aside"]
 
@@ -114,38 +115,13 @@ def _serialized(state: Mapping[str, Any]) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        _check(temporary, content)
+    def check(written: Path) -> None:
+        """Read it back, because a disk may take bytes that it does not keep."""
+        if written.read_bytes() != content:
+            raise OSError("what was read back differs")
+        torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         path.with_name(f"{path.name}.sha256").unlink(missing_ok=True)  # of the file that is about to go
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise type(error)(
-            f"'{path}' could not be written ({error.strerror or error}), what was there before is intact: "
-            f"free {len(content) / 1e6:.0f} MB there, then go on with resume.json"
-        ) from error
 
-
-def _check(path: Path, content: bytes) -> None:
-    """Read a file back, because a disk may take bytes that it does not keep."""
-    written = path.read_bytes()
-    if written != content:
-        raise OSError(f"{len(written)} bytes read back differ from {len(content)} written")
-    torch.load(io.BytesIO(written), map_location="cpu", weights_only=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last, too; Windows neither can nor has to."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    cure = f"what was there before is intact; free {len(content) / 1e6:.0f} MB there, then go on with resume.json"
+    make_folder(path.parent)
+    write_whole(path, lambda file: file.write(content), check, cure)

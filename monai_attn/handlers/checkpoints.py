@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..paths import path_argument
+from ..whole_files import remove_leftovers
 from .checkpoint_files import checkpoint_files, newest_checkpoint, save_checkpoint, save_whole, set_aside
 from .faults import check_finite
 from .schedules import restore_schedule
@@ -114,8 +115,7 @@ class TrainingCheckpoints:
             trainer.scaler.load_state_dict(self._scaler)
         if self.resumed or not self.writes:
             return
-        for leftover in self.folder.glob(".*.pt.part"):  # of a training that was killed while it wrote
-            leftover.unlink()
+        remove_leftovers(self.folder)
         set_aside(self.folder, *(file.name for file in checkpoint_files(self.folder)))
         save_checkpoint(self.folder, trainer.state.epoch, self._state(trainer))
 

@@ -25,7 +25,7 @@ from monai_attn.data import (
     label_dtype,
     remove_leftovers,
 )
-from monai_attn.data.whole_files import write_whole
+from monai_attn.whole_files import write_whole
 
 SLOW = """
 import os, sys, time

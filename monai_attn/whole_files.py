@@ -1,4 +1,4 @@
-"""Result files that are whole or not there."""
+"""Files that are whole or not there."""
 
 import errno
 import os
@@ -13,18 +13,29 @@ __all__ = ["OutputError", "make_folder", "remove_leftovers", "write_whole"]
 
 PREFIX, ENDING = ".monai-attn-", ".part"  # hidden, and no ending that readers of images look for
 STALE_S = 3600.0  # a file that somebody still writes is younger
+CURE = (
+    "make room and see that the folder is writable, or pass another --output_dir; --skip_existing True then goes on "
+    "where this run ended"
+)
 
 
 class OutputError(OSError):
     """The folder of results cannot take them; no other case would fare better."""
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    check: Callable[[Path], object] | None = None,
+    cure: str = CURE,
+) -> None:
     """Write a file under another name beside its own, and rename it when it is complete and on the disk.
 
     Args:
         path: the file; one that is there already stays as it is until then.
         write: what writes the content.
+        check: what raises ``OSError`` if the file under the other name is not as it should be.
+        cure: what to do where it cannot be written, for the message.
 
     Raises:
         OutputError: when the folder does not take it.
@@ -36,12 +47,15 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+        if check is not None:
+            check(temporary)
         os.replace(temporary, path)
+        _sync_folder(path.parent)
     except OSError as error:
         _unlink(temporary)
         if error.errno == errno.ENAMETOOLONG:
             raise ValueError(f"the name of '{path}' is too long for a file: rename the image") from error
-        raise _output_error(path, error) from error
+        raise _output_error(path, error, cure) from error
     except BaseException:  # Ctrl-C, too
         _unlink(temporary)
         raise
@@ -52,7 +66,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _output_error(folder, error) from error
+        raise _output_error(folder, error, CURE) from error
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -63,11 +77,18 @@ def remove_leftovers(folder: Path) -> None:
                 path.unlink()
 
 
-def _output_error(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"'{path}' cannot be written ({error.strerror or error}): make room and see that the folder is writable, or "
-        "pass another --output_dir; --skip_existing True then goes on where this run ended"
-    )
+def _output_error(path: Path, error: OSError, cure: str) -> OutputError:
+    return OutputError(f"'{path}' cannot be written ({error.strerror or error}): {cure}")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last, too; Windows neither can nor has to."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _unlink(path: Path) -> None:
