@@ -1,6 +1,7 @@
 """Stop a training that has gone wrong before it costs what it had, and say in one line why others stop."""
 
 import errno
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -71,9 +72,9 @@ def explained(error: BaseException) -> Exception | None:
     text = str(error)
     first = (text.strip().splitlines() or [""])[0].rstrip(". ")
     low = text.lower()
-    if "dataloader worker" in low and ("exited unexpectedly" in low or "killed by signal" in low):
+    if isinstance(error, RuntimeError) and re.search(r"dataloader worker.*(exited unexpectedly|killed by signal)", low):
         return ResourceExhausted(f"a DataLoader worker died ({first}), most often for lack of memory: {WORKERS}")
-    if "shared memory" in low or "/torch_" in low or "received 0 items of ancdata" in low:
+    if isinstance(error, RuntimeError) and re.search(r"shared memory|received 0 items of ancdata", low):
         return ResourceExhausted(f"DataLoader workers could not hand over their data ({first}): {WORKERS}")
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in low:
         return ResourceExhausted(f"out of memory ({first or type(error).__name__}): {MEMORY}")
