@@ -3,6 +3,7 @@
 from ..paths import path_argument
 from .command_line import check_command_line, check_overlays, check_overrides
 from .errors import one_line_errors
+from .linting import LintFinding, lint
 from .locate import BundleInfo, bundle_dir, copy_bundle, list_bundles
 from .planning import Plan, plan
 from .preflight import check_device, check_output_dir, preflight
@@ -12,6 +13,7 @@ from .start import bundle_name, check_installed, checkpoints, run_name, sqlite_u
 
 __all__ = [
     "BundleInfo",
+    "LintFinding",
     "Plan",
     "ReshufflingSampler",
     "bundle_dir",
@@ -24,6 +26,7 @@ __all__ = [
     "check_overrides",
     "checkpoints",
     "copy_bundle",
+    "lint",
     "list_bundles",
     "one_line_errors",
     "path_argument",
