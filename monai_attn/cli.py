@@ -4,11 +4,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from . import __version__
-from .bundle import bundle_dir, copy_bundle, list_bundles, plan, render
+from .bundle import copy_bundle, lint, list_bundles, plan, render
 from .bundle.errors import one_line
+from .bundle.locate import find_bundle
 from .data import check
 from .demo import demo
 from .demo_training import demo_training
@@ -19,7 +19,7 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status: 0 done, 1 failed (one line says why), 2 wrong usage.
 
-    ``check`` has its own: 0 fine, 1 warnings, 2 errors.
+    ``check`` and ``lint`` have their own: 0 fine, 1 warnings or findings, 2 errors.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("MONAI_ATTN_DEBUG"):
             raise
         print(one_line(error), file=sys.stderr)
-        return 2 if options.verb == "check" else 1  # where 1 stands for warnings
+        return 2 if options.verb in ("check", "lint") else 1  # where 1 stands for what they found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
     verb.set_defaults(run=_render)
 
+    verb = verbs.add_parser(
+        "lint", help="read a bundle, run nothing of it, and say what is wrong; exit 0 fine, 1 findings, 2 no bundle"
+    )
+    verb.add_argument("bundle", help="folder of a bundle, or the name of a shipped one")
+    verb.set_defaults(run=_lint)
+
     verb = verbs.add_parser("demo", help="segment both hippocampi of a real averaged brain and show the result")
     verb.add_argument("--train", action="store_true", help="instead go all the way on generated data, in minutes")
     verb.add_argument("--output_dir", default="monai-attn-demo", help="folder for the results (%(default)s)")
@@ -137,15 +143,22 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    root = Path(options.bundle)
-    if not root.is_dir():
-        root = bundle_dir(options.bundle)
+    root = find_bundle(options.bundle)
     changed = render(root, write=not options.check)
     for path in changed:
         print(f"{'would change' if options.check else 'wrote'} {path}")
     if not changed:
         print(f"{root / 'configs'} is up to date")
     return 1 if options.check and changed else 0
+
+
+def _lint(options: argparse.Namespace) -> int:
+    findings = lint(options.bundle)
+    for finding in findings:
+        print(finding)
+    if not findings:
+        print(f"{options.bundle}: nothing found")
+    return 1 if findings else 0
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -114,6 +114,21 @@ def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Bundle:
 
 
 @pytest.fixture
+def loose(tmp_path: Path) -> Path:
+    """A copy of a shipped bundle without its spec, so that a change to a config is not just another rendering."""
+    root = Path(shutil.copytree(SHIPPED[-1].root, tmp_path / "loose"))
+    (root / "bundle.json").unlink()
+    return root
+
+
+def add_entries(root: Path, name: str, **entries: Any) -> Path:
+    """Add entries to a config of a bundle, or replace them."""
+    path = root / "configs" / f"{name}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+    return root
+
+
+@pytest.fixture
 def bundle_data(bundle: Bundle, make_dataset: Callable[..., Path]) -> Callable[..., Path]:
     """Make small data that fit ``bundle``."""
 

@@ -91,7 +91,8 @@ def test_the_wheel_carries_the_bundles_and_finds_them(tmp_path):
     home = tmp_path / "installed" / "monai_attn" / "bundles"
     assert {path.name for path in home.iterdir()} == shipped
     for name in shipped:
-        parts = ("configs/train.json", "configs/logging.conf", "models/model.pt", "docs/README.md", "LICENSE")
+        parts = ("configs/train.json", "configs/logging.conf", "models/model.pt", "models/model.pt.sha256", "LICENSE")
+        parts += ("docs/README.md", "docs/data_license.txt")
         assert [part for part in parts if not (home / name / part).is_file()] == []
         assert not (home / name / "eval").exists()
         code = f"import sys; sys.path.insert(0, {str(tmp_path / 'installed')!r}); import monai_attn"

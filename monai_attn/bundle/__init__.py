@@ -3,6 +3,7 @@
 from ..paths import path_argument
 from .command_line import check_command_line, check_overlays, check_overrides
 from .errors import one_line_errors
+from .linting import LintFinding, lint
 from .locate import BundleInfo, bundle_dir, copy_bundle, list_bundles
 from .planning import Plan, plan
 from .preflight import check_device, check_output_dir, compute_device, preflight
@@ -13,6 +14,7 @@ from .training import run_training
 
 __all__ = [
     "BundleInfo",
+    "LintFinding",
     "Plan",
     "ReshufflingSampler",
     "bundle_dir",
@@ -26,6 +28,7 @@ __all__ = [
     "checkpoints",
     "compute_device",
     "copy_bundle",
+    "lint",
     "list_bundles",
     "one_line_errors",
     "path_argument",

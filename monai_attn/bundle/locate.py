@@ -1,12 +1,13 @@
 """Where the shipped bundles are, what they do, and how to get a copy."""
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-__all__ = ["BundleInfo", "bundle_dir", "copy_bundle", "list_bundles"]
+__all__ = ["BundleInfo", "bundle_dir", "check_inside", "copy_bundle", "find_bundle", "links_out", "list_bundles"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 CLONE = PACKAGE.parent
@@ -45,6 +46,11 @@ def bundle_dir(name: str) -> Path:
     return shipped[name]
 
 
+def find_bundle(bundle: str | PathLike[str]) -> Path:
+    """Folder of a bundle, from that folder or a shipped bundle's name. Raises as :func:`bundle_dir`."""
+    return Path(bundle) if Path(bundle).is_dir() else bundle_dir(str(bundle))
+
+
 def list_bundles() -> list[BundleInfo]:
     """The shipped bundles, sorted by name."""
     infos = []
@@ -76,14 +82,35 @@ def copy_bundle(name: str, parent: str | PathLike[str]) -> Path:
         the copy.
 
     Raises:
-        ValueError: when there is no such bundle.
+        ValueError: when there is no such bundle, or it has a link to something outside its folder.
         FileExistsError: when the copy is there already.
     """
     source, target = bundle_dir(name), Path(parent) / name
-    if target.exists():
+    for link in links_out(source):
+        check_inside(source, link)
+    if os.path.lexists(target):  # a broken link counts, too
         raise FileExistsError(f"'{target}' exists already: remove it, or copy to another folder")
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "eval", ".*"))
     return target
+
+
+def links_out(root: Path) -> list[Path]:
+    """Symbolic links in a bundle that lead out of its folder; none is followed."""
+    entries = [Path(folder, name) for folder, folders, names in os.walk(root) for name in (*folders, *names)]
+    return sorted(path for path in entries if path.is_symlink() and not _is_inside(root, path))
+
+
+def check_inside(root: Path, path: Path) -> None:
+    """Raise ``ValueError`` when a link makes a bundle's file one that lies elsewhere."""
+    if not _is_inside(root, path):
+        place = path.relative_to(root).as_posix()
+        raise ValueError(
+            f"'{place}' of bundle '{root}' links to something outside its folder: put the file itself there"
+        )
+
+
+def _is_inside(root: Path, path: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))  # unlike resolve, at ease with loops
 
 
 def _shipped() -> dict[str, Path]:

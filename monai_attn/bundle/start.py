@@ -49,7 +49,8 @@ def checkpoints(
     ckpt_paths: Sequence[str] | str | None = None,
     ckpt_path: str | PathLike[str] | None = None,
 ) -> list[str]:
-    """Checkpoints of an ensemble: those given, or all ``models/*.pt`` of a bundle, sorted by name.
+    """Checkpoints of an ensemble: those given, or all ``models/*.pt`` of a bundle but
+    the states of a training, sorted by name.
 
     Args:
         bundle_root: the bundle.
@@ -65,7 +66,7 @@ def checkpoints(
     if ckpt_paths is not None:
         return [ckpt_paths] if isinstance(ckpt_paths, str) else [str(path) for path in ckpt_paths]
     folder = path_argument("bundle_root", bundle_root) / "models"
-    found = sorted(str(path) for path in folder.glob("*.pt"))
+    found = sorted(str(path) for path in folder.glob("*.pt") if not path.name.startswith("checkpoint_epoch"))
     if not found:
         raise FileNotFoundError(f"'{folder}' has no *.pt: pass --ckpt_paths \"['a.pt','b.pt']\"")
     return found

@@ -4,6 +4,7 @@ import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from .arguments import check_choice
+from .checksum import check_sha256
 
-__all__ = ["LoadedWeights", "load_networks", "load_weights"]
+__all__ = ["LoadedWeights", "load_networks", "load_weights", "read_weights"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,8 @@ def load_weights(
 ) -> LoadedWeights:
     """Load a checkpoint; files that would run code are refused (``weights_only=True``).
 
+    Where ``<file>.sha256`` stands beside the file, its SHA-256 is compared before anything is unpickled.
+
     Args:
         network: takes the weights, on whatever device it is.
         path: what ``torch.save`` wrote, a state dict or a checkpoint that has one under ``model``, ``state_dict``,
@@ -63,13 +67,14 @@ def load_weights(
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when it cannot be read, does not fit, or nothing would be copied; the network is left as it was.
+        ValueError: when it cannot be read, its SHA-256 differs, it does not fit, or nothing would be copied; the
+            network is left as it was.
     """
     if adapt_input is not None:
         check_choice("adapt_input", adapt_input, ("average", "repeat"))
     names = {_unwrapped(name): name for name in network.state_dict()}
     wanted = {name: network.state_dict()[own] for name, own in names.items()}
-    found = _read(path)
+    found = read_weights(path)
     report, fitting = LoadedWeights(), {}
     for name, tensor in found.items():
         if skip_head and name.startswith(HEADS):
@@ -111,14 +116,25 @@ def load_networks(
     return copies
 
 
-def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
+def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
+    """The state dict in a checkpoint, by names without what wrappers put before them; no code in it runs.
+
+    Args:
+        path: as for :func:`load_weights`.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        ValueError: when its SHA-256 differs from the one beside it, it cannot be read, or has no or no finite weights.
+    """
     path = str(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f"weights '{path}' do not exist: pass --ckpt_path <file>, or train some")
+    content = Path(path).read_bytes()  # once, so that what is loaded is what was compared
+    check_sha256(path, content)
     try:
-        state: Any = _read_safetensors(path) if Path(path).suffix == ".safetensors" else _read_torch(path)
-    except ModuleNotFoundError:
-        raise
+        state: Any = (_read_safetensors if Path(path).suffix == ".safetensors" else _read_torch)(content)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"'{path}' needs safetensors: pip install 'monai-attn[safetensors]'") from error
     except Exception as error:  # zip, pickle, torch and safetensors each raise their own on a damaged or unsafe file
         lines = str(error).strip().splitlines() or [type(error).__name__]
         reason = lines[0].split(". ")[0].rstrip(".")  # torch goes on to advise loading it without weights_only
@@ -141,16 +157,14 @@ def _read(path: str | PathLike[str]) -> dict[str, Tensor]:
     return found
 
 
-def _read_torch(path: str | PathLike[str]) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True)
+def _read_torch(content: bytes) -> Any:
+    return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
 
 
-def _read_safetensors(path: str | PathLike[str]) -> dict[str, Tensor]:
-    try:
-        from safetensors.torch import load_file  # an extra
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"'{path}' needs safetensors: pip install 'monai-attn[safetensors]'") from error
-    return load_file(path)
+def _read_safetensors(content: bytes) -> dict[str, Tensor]:
+    from safetensors.torch import load  # an extra
+
+    return load(content)
 
 
 def _unwrapped(name: str) -> str:

@@ -1,14 +1,18 @@
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import SHIPPED
 
 from monai_attn.bundle.planning.budget import Cost, fit_schedule
 from monai_attn.bundle.planning.geometry import fit_geometry
 from monai_attn.bundle.planning.recipe import flip_axes, image_transforms, left_right_pairs, network_definition
-from monai_attn.bundle.planning.transfer import freeze_encoder
+from monai_attn.bundle.planning.transfer import copy_weights, freeze_encoder, like_spec
 from monai_attn.data import Fingerprint
 from monai_attn.networks import LightAttentionGatedUNet
+from monai_attn.networks.checksum import check_sha256
 
 CUBE = Fingerprint(
     spatial_dims=3,
@@ -163,3 +167,26 @@ def test_an_encoder_is_frozen_only_where_epochs_are_left(skip_head, epochs, froz
     freeze_encoder(train, reasons := [])
     assert train.get("freeze_encoder_epochs") == frozen
     assert len(reasons) == (frozen is not None)
+
+
+def test_weights_are_copied_with_their_sha256_and_only_if_it_fits(tmp_path):
+    shipped = SHIPPED[-1].root / "models" / "model.pt"
+    copy_weights(shipped, tmp_path)
+    copied = tmp_path / "pretrained" / "model.pt"
+    assert copied.read_bytes() == shipped.read_bytes()
+    assert "model.pt" in (tmp_path / "pretrained" / "model.pt.sha256").read_text()
+    check_sha256(copied, shipped.read_bytes())
+    copied.write_bytes(shipped.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="have SHA-256"):
+        copy_weights(copied, tmp_path / "next")
+    assert not (tmp_path / "next" / "pretrained" / "model.pt").exists()
+
+
+def test_weights_that_a_bundle_links_to_elsewhere_are_not_taken_with_it(tmp_path):
+    root = shutil.copytree(SHIPPED[-1].root, tmp_path / "bundle")
+    weights = root / "models" / "model.pt"
+    outside = shutil.move(weights, tmp_path / "model.pt")
+    os.symlink(outside, weights)
+    with pytest.raises(ValueError, match=r"'models/model.pt' of bundle .* links to something outside its folder"):
+        like_spec(str(root), "auto", CUBE)
+    assert like_spec(str(root), str(weights), CUBE)[2] == weights  # whoever names it means it

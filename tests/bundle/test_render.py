@@ -1,10 +1,12 @@
 import json
+import os
+import shutil
 
 import pytest
 from conftest import SHIPPED
 
 from monai_attn import cli
-from monai_attn.bundle import copy_bundle, list_bundles, render, rendered_files
+from monai_attn.bundle import copy_bundle, lint, list_bundles, locate, render, rendered_files
 
 
 @pytest.fixture
@@ -89,14 +91,45 @@ def test_a_copy_is_whole_and_never_replaces_anything(tmp_path, capsys):
     assert cli.main(["copy", name, str(tmp_path / "new" / "place")]) == 0
     copied = tmp_path / "new" / "place" / name
     assert str(copied) in capsys.readouterr().out
-    assert render(copied) == []
+    assert lint(copied) == []  # with all that it needs, the weights' SHA-256 among it
     assert (copied / "models" / "model.pt").read_bytes() == (SHIPPED[0].root / "models" / "model.pt").read_bytes()
     assert cli.main(["copy", name, str(tmp_path / "new" / "place")]) == 1
     assert "exists already: remove it" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["nonsense", "../hippocampus_mri_attn_segmentation", "/etc"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("nonsense", "", ".", "..", "../hippocampus_mri_attn_segmentation", "/etc", "C:\\bundles"),
+        *("hippocampus_mri_attn_segmentation/", "./hippocampus_mri_attn_segmentation"),
+        *("hippocampus_mri_attn_segmentation/configs", "x/../hippocampus_mri_attn_segmentation"),
+    ],
+)
 def test_only_shipped_names_are_copied(tmp_path, name):
     with pytest.raises(ValueError, match=r"is not shipped: use one of .*hippocampus"):
         copy_bundle(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_the_copy_is_not_written_through(tmp_path):
+    name = SHIPPED[0].name
+    os.symlink(tmp_path / "elsewhere", tmp_path / name)  # broken: exists() denies that it is there
+    with pytest.raises(FileExistsError, match="exists already"):
+        copy_bundle(name, tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("place", ["docs/more.txt", "configs/folder", "models/loop"])
+def test_a_bundle_with_a_link_out_of_its_folder_is_not_copied(tmp_path, monkeypatch, place):
+    root = tmp_path / "bundles" / SHIPPED[0].name
+    shutil.copytree(SHIPPED[0].root, root)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key").write_text("secret")
+    os.symlink(tmp_path / "secret" / ("key" if place.endswith(".txt") else ""), root / place)
+    monkeypatch.setattr(locate, "PACKAGE", tmp_path)
+    with pytest.raises(ValueError, match=f"'{place}' of bundle .* links to something outside its folder: put the file"):
+        copy_bundle(root.name, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    (root / place).unlink()
+    os.symlink("LICENSE", root / "LICENSE.txt")  # inside, it is as good as a file
+    assert (copy_bundle(root.name, tmp_path / "new") / "LICENSE.txt").is_file()

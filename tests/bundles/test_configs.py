@@ -58,7 +58,7 @@ def test_rendering_changes_nothing(root):
 
 def test_the_bundle_is_complete(root):
     wanted = {"configs/logging.conf", "docs/README.md", "docs/data_license.txt", "LICENSE", "models/model.pt"}
-    wanted |= {f"configs/{name}.json" for name in (*STANDALONE, *OVERLAYS)}
+    wanted |= {"models/model.pt.sha256"} | {f"configs/{name}.json" for name in (*STANDALONE, *OVERLAYS)}
     assert sorted(name for name in wanted if not (root / name).is_file()) == []
     assert (root / "models" / "model.pt").stat().st_size < 25e6
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from monai.bundle import ConfigParser
 
-from monai_attn.bundle import bundle_dir, plan
+from monai_attn.bundle import bundle_dir, lint, plan
 from monai_attn.networks import load_weights
 from tests.conftest import Bundle, save_nifti
 
@@ -121,6 +121,8 @@ def test_like_a_bundle_keeps_its_weights_but_the_head(volumes, tmp_path):
     train = json.loads((result.bundle_root / "configs" / "train.json").read_text())
     assert (train["skip_head"], train["freeze_encoder_epochs"]) == (True, 0)  # nothing to spare in so few epochs
     network = ConfigParser(train).get_parsed_content("network_def")
+    assert lint(result.bundle_root) == []
+    assert (result.bundle_root / "pretrained" / "model.pt.sha256").is_file()
     copied = load_weights(network, result.bundle_root / "pretrained" / "model.pt", skip_head=True).copied
     assert len(copied) > 20
     bundle = Bundle(result.bundle_root)

@@ -79,7 +79,8 @@ python -m monai.bundle run --config_file B/configs/evaluate.json --bundle_root B
 python -m monai.bundle run --config_file B/configs/inference.json --bundle_root B --dataset_dir new --output_dir out
 ```
 
-Training writes `models/model.pt`, which the other two read. Planned by
+Training writes `models/model.pt`, which the other two read; one that was interrupted goes on with
+`--config_file "['B/configs/train.json','B/configs/resume.json']"`. Planned by
 
 ```sh
 {command}

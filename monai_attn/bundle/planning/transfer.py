@@ -1,7 +1,6 @@
 """Plan from a bundle that exists: its network, processing and weights stay, what the new data need is replaced."""
 
 import json
-import shutil
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from monai.bundle import ConfigParser
 
 from ...data import Fingerprint
 from ...networks import load_weights
+from ...networks.checksum import check_sha256, write_sha256
 from ...paths import path_argument
-from ..locate import bundle_dir
+from ..locate import bundle_dir, check_inside
 from ..render import rendered_files
 from .recipe import flip_axes, left_right_pairs
 
@@ -105,10 +105,13 @@ def freeze_encoder(train: dict[str, Any], reasons: list[str]) -> None:
 
 
 def copy_weights(checkpoint: Path, root: Path) -> None:
-    """Put the checkpoint into the new bundle, so that the bundle can be moved."""
+    """Put the checkpoint and its SHA-256 into the new bundle, so that the bundle can be moved."""
     target = root / f"{WEIGHTS}{checkpoint.suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(checkpoint, target)
+    content = checkpoint.read_bytes()
+    check_sha256(checkpoint, content)
+    target.write_bytes(content)
+    write_sha256(target, content)
 
 
 def _read(like: str) -> tuple[Path, dict[str, Any]]:
@@ -161,4 +164,6 @@ def _checkpoint(source: Path, weights: str | PathLike[str]) -> Path | None:
     if not path.is_file():
         cure = "pass --weights none to start from scratch" if weights == "auto" else "pass a checkpoint, auto or none"
         raise FileNotFoundError(f"weights='{path}' does not exist: {cure}")
+    if weights == "auto":  # the bundle may be a stranger's; a path that was passed may lead anywhere
+        check_inside(source, path)
     return path
