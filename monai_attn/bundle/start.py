@@ -49,8 +49,9 @@ def checkpoints(
     ckpt_paths: Sequence[str] | str | None = None,
     ckpt_path: str | PathLike[str] | None = None,
 ) -> list[str]:
-    """Checkpoints of an ensemble: those given, or all ``models/*.pt`` of a bundle but
-    the states of a training, sorted by name.
+    """Checkpoints of an ensemble: those given, or all ``models/*.pt`` of a bundle, sorted by name.
+
+    States of a training, ``checkpoint_epoch*.pt``, are not among these.
 
     Args:
         bundle_root: the bundle.
