@@ -61,7 +61,7 @@ class TrainingCheckpoints:
         self.writes = writes
         self.data: Mapping[str, Mapping[str, str]] = {}
         self.resumed = False
-        self._written: set[str] = set()
+        self._own: set[str] = set()  # files of this training, not of one before it
         self._scaler: dict[str, Any] | None = None
 
     def attach(self, trainer: Any, data: Mapping[str, Mapping[str, str]]) -> None:
@@ -103,6 +103,7 @@ class TrainingCheckpoints:
         trainer.state.epoch = state["epoch"]
         trainer.state.iteration = state["epoch"] * trainer.state.epoch_length
         self.resumed = True
+        self._own = {LAST, *([BEST] if self.evaluator.state.best_metric_epoch > 0 else [])}
         if self.writes:
             newer = [file.name for file in checkpoint_files(self.folder)]
             set_aside(self.folder, *newer[: newer.index(path.name)])  # damaged; they would look like the newest
@@ -134,9 +135,9 @@ class TrainingCheckpoints:
             self._replace(LAST)
 
     def _replace(self, name: str) -> None:
-        if not self.resumed and name not in self._written:
+        if name not in self._own:
             set_aside(self.folder, name)
-        self._written.add(name)
+            self._own.add(name)
         save_whole(self.folder / name, self.network.state_dict())
 
     def _state(self, trainer: Any) -> dict[str, Any]:
