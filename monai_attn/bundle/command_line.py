@@ -8,7 +8,7 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from monai.utils import optional_import
 from .errors import is_monai_bundle, one_line_errors
 from .render import unknown_key
 
-__all__ = ["check_command_line", "check_overlays", "check_overrides"]
+__all__ = ["check_command_line", "check_overlays", "check_overrides", "check_values"]
 
+NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 SWITCH = re.compile(r"--|-[A-Za-z]")  # as fire tells switches from values
 RESERVED = ("_target_", "_disabled_", "_requires_", "_desc_", "_mode_")  # MONAI's own in every component
 OWN = {*inspect.signature(monai_run).parameters, *inspect.signature(create_workflow).parameters} - {"override"}
@@ -49,7 +50,9 @@ def check_command_line() -> None:
     tracking = list(settings) if "tracking" in given else []
     config = ConfigParser.load_config_files(names)
     known = {*OWN, *tracking, "save_execute_config"}
-    check_overrides(config, [key for key in given if key not in known and not key.startswith("_meta_")])
+    overrides = {key: value for key, value in given.items() if key not in known and not key.startswith("_meta_")}
+    check_overrides(config, list(overrides))
+    check_values(config, overrides)
 
 
 def check_overlays(names: Sequence[str]) -> None:
@@ -93,6 +96,30 @@ def check_overrides(config: dict[str, Any], overrides: Sequence[str]) -> None:
             node = node[part] if isinstance(node, dict) else node[int(part)]
             if depth < len(parts) - 1 and not isinstance(node, dict | list):
                 raise ValueError(f"override '{override}': '{part}' is {node!r} and has no parts; override it whole")
+
+
+def check_values(config: dict[str, Any], overrides: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for the first value of another kind than the config's own, such as a word for a number.
+
+    Python takes any word for true, ``false`` too, and numbers that are words fail far from where they were typed.
+
+    Args:
+        config: the merged config.
+        overrides: values as they were typed, by id; expressions and references may be anything.
+    """
+    for override, value in overrides.items():
+        node: Any = config
+        for part in override.replace("#", "::").split("::"):
+            node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(value, str) and not value.startswith(("$", "@", "%")):
+            number = isinstance(node, int | float) and not isinstance(node, bool)
+            if isinstance(node, bool) and value not in ("True", "False", "1", "0", ""):
+                raise ValueError(f"{override}='{value}' is neither True nor False: pass --{override} {not node}")
+            if number and value != "None" and not NUMBER.fullmatch(value):
+                raise ValueError(f"{override}='{value}' is no number: pass one, such as --{override} {node}")
+        if override == "patch_size" and isinstance(node, list) and isinstance(value, list) and len(value) != len(node):
+            typed, right = ",".join(value), str(node).replace(" ", "")
+            raise ValueError(f'patch_size=[{typed}] needs {len(node)} numbers: pass --patch_size "{right}"')
 
 
 def component_arguments(target: str) -> tuple[list[str], bool]:

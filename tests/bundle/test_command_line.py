@@ -1,8 +1,11 @@
 import json
+import signal
 import sys
+from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from conftest import SHIPPED
 
 from monai_attn.bundle import check_command_line, check_overlays, check_overrides
 from monai_attn.bundle.command_line import component_arguments
@@ -76,7 +79,7 @@ def test_overlays_want_their_base_before_them(files):
 
 
 @pytest.fixture
-def typed(monkeypatch):
+def typed(monkeypatch) -> Iterator[Callable[..., None]]:
     """Pretend that ``python -m monai.bundle run`` was typed with these words."""
 
     def pretend(*words: str) -> None:
@@ -86,7 +89,32 @@ def typed(monkeypatch):
         monkeypatch.setattr(sys, "argv", ["monai.bundle", "run", *words])
         monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
-    return pretend
+    before = signal.getsignal(signal.SIGTERM)
+    yield pretend
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.filterwarnings("ignore:parsing")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--max_epochs", "abc"], r"max_epochs='abc' is no number: pass one, such as --max_epochs \d+"),
+        (["--learning_rate", "1e-x"], r"learning_rate='1e-x' is no number"),
+        (["--resume", "false"], r"resume='false' is neither True nor False: pass --resume True"),
+        (["--patch_size", "[40,40]"], r"patch_size=\[40,40\] needs 3 numbers: pass --patch_size \"\["),
+        (["--train::dataloader::batch_size", "$two"], None),
+        (["--cache_rate", "0.5", "--seed", "-1", "--learning_rate", "3E-4", "--max_epochs", "1_000"], None),
+        (["--resume", "True", "--tensorboard", "--patch_size", "[32,32,32]"], None),
+    ],
+)
+def test_values_of_another_kind_are_named(typed, words, message):
+    volumes = next(bundle for bundle in SHIPPED if bundle.spatial_dims == 3)
+    typed("--config_file", *volumes.configs("train"), *words)
+    if message is None:
+        check_command_line()
+    else:
+        with pytest.raises(ValueError, match=message):
+            check_command_line()
 
 
 @pytest.mark.filterwarnings("ignore:parsing")
