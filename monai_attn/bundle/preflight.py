@@ -141,7 +141,7 @@ def check_device(device: str | torch.device) -> None:
     except Exception as error:  # torch has another type for each back end
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise ValueError(
-            f"device='{device}' cannot be used ({reason}): pass --device auto or cpu, or leave it out"
+            f"device='{device}' cannot be used ({reason}): pass --device cpu or auto, or leave it out"
         ) from error
 
 

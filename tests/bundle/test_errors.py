@@ -81,5 +81,5 @@ def test_preflight_names_a_wrong_root_an_unusable_output_and_device(tmp_path, ma
     monkeypatch.setattr(os, "access", lambda *_: False)  # the person who runs the tests may be root
     with pytest.raises(ValueError, match=r"new' cannot be written, '.*' is read-only"):
         preflight(root, **arguments, output_dir=tmp_path / "new")
-    with pytest.raises(ValueError, match=r"device='cuda:77' cannot be used \(.*\): pass --device auto or cpu"):
+    with pytest.raises(ValueError, match=r"device='cuda:77' cannot be used \(.*\): pass --device cpu or auto"):
         preflight(root, **arguments, device="cuda:77")

@@ -123,7 +123,6 @@ def plan(
         patient_column=patient_column,
         patient_regex=patient_regex,
         trust_image_header=trust_image_header,
-        memory_gb=memory_gb,
         progress=progress,
     )
     fingerprint = measure(report, modality)
