@@ -12,7 +12,15 @@ import torch
 
 from ..whole_files import make_folder, write_whole
 
-__all__ = ["checkpoint_files", "newest_checkpoint", "read_checkpoint", "save_checkpoint", "save_whole", "set_aside"]
+__all__ = [
+    "checkpoint_files",
+    "is_checkpoint",
+    "newest_checkpoint",
+    "read_checkpoint",
+    "save_checkpoint",
+    "save_whole",
+    "set_aside",
+]
 
 NAME = re.compile(r"checkpoint_epoch(\d+)-([0-9a-f]{8})\.pt")  # with the first digits of its SHA-256, as torch.hub does
 KEPT = 2  # the newest may turn out to be damaged
@@ -45,10 +53,18 @@ def save_whole(path: Path, state: Mapping[str, Any]) -> None:
     _write(path, _serialized(state))
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file has a checkpoint's name."""
+    return NAME.fullmatch(path.name) is not None
+
+
 def checkpoint_files(folder: Path) -> list[Path]:
     """Checkpoints in a folder, those with the most epochs first."""
-    found = [path for path in folder.glob("checkpoint_epoch*.pt") if NAME.fullmatch(path.name)]
-    return sorted(found, key=lambda path: (_epoch(path), path.stat().st_mtime_ns), reverse=True)
+    return sorted(
+        filter(is_checkpoint, folder.glob("checkpoint_epoch*.pt")),
+        key=lambda path: (_epoch(path), path.stat().st_mtime_ns),
+        reverse=True,
+    )
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -96,11 +112,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def set_aside(folder: Path, *names: str) -> None:
     """Move what an earlier training left under these names to ``earlier_training/``, so that nothing of it is lost."""
     for name in names:
-        path, target = folder / name, folder / EARLIER / name
-        if path.is_file():
-            target.parent.mkdir(exist_ok=True)
-            path.replace(target)
-            logger.warning("'%s' is of an earlier training: moved to '%s'", path, target.parent)
+        for path in (folder / name, folder / f"{name}.sha256"):
+            if path.is_file():
+                target = folder / EARLIER / path.name
+                target.parent.mkdir(exist_ok=True)
+                path.replace(target)
+                logger.warning("'%s' is of an earlier training: moved to '%s'", path, target.parent)
 
 
 def _epoch(path: Path) -> int:

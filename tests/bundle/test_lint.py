@@ -11,6 +11,7 @@ from conftest import SHIPPED, add_entries
 from monai_attn import cli
 from monai_attn.bundle import LintFinding, lint
 from monai_attn.bundle.linting import configs
+from monai_attn.handlers.checkpoint_files import save_checkpoint
 from monai_attn.networks.checksum import write_sha256
 
 
@@ -202,3 +203,12 @@ def test_links_out_are_found_and_not_followed(loose, tmp_path):
 def test_a_strangers_text_cannot_write_over_the_terminal(loose):
     (finding,) = change(loose, device="$1 +\x1b[2K\n evil")
     assert str(finding).isprintable()
+
+
+def test_states_of_a_training_carry_their_own_digest(loose):
+    path = save_checkpoint(loose / "models", 3, {"epoch": 3, "model": {}})
+    assert lint(loose) == []
+    path.write_bytes(path.read_bytes()[:-1])
+    (finding,) = lint(loose)
+    assert finding.file == f"models/{path.name}"
+    assert "is damaged" in finding.text

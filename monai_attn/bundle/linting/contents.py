@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...handlers.checkpoint_files import is_checkpoint, read_checkpoint
 from ...networks.checksum import sha256_path
 from ...networks.weights import read_weights
 from ..locate import links_out
@@ -72,6 +73,13 @@ def lint_rendered(root: Path) -> Iterator[LintFinding]:
 
 
 def _weights(place: str, path: Path) -> Iterator[LintFinding]:
+    if is_checkpoint(path):  # a training's state, with its digest in its name
+        try:
+            read_checkpoint(path)
+        except (OSError, ValueError) as error:
+            text = shown(str(error).replace(f"'{path}'", f"'{place}'"), 400)
+            yield LintFinding(place, "", text, "delete it; resume.json takes the one before")
+        return
     if not sha256_path(path).is_file():
         cure = f"sha256sum {path.name} > {path.name}.sha256 in its folder"
         yield LintFinding(place, "", "its SHA-256 is not recorded", cure)
