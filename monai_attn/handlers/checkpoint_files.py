@@ -99,8 +99,12 @@ def set_aside(folder: Path, *names: str) -> None:
         path, target = folder / name, folder / EARLIER / name
         if path.is_file():
             target.parent.mkdir(exist_ok=True)
+            count = 1
+            while target.exists():  # of a training before that one
+                count += 1
+                target = target.with_name(f"{path.stem}_{count}{path.suffix}")
             path.replace(target)
-            logger.warning("'%s' is of an earlier training: moved to '%s'", path, target.parent)
+            logger.warning("'%s' is of an earlier training: moved to '%s'", path, target)
 
 
 def _epoch(path: Path) -> int:

@@ -224,6 +224,10 @@ def test_a_new_training_sets_the_earlier_one_aside(small, slices, tmp_path):
     workflow(small, slices, out, max_epochs=1, seed=1).run()
     assert {path.name: path.read_bytes() for path in (out / "earlier_training").iterdir()} == before
     assert last_state(out)["epoch"] == 1
+    second = (out / "model.pt").read_bytes()
+    workflow(small, slices, out, max_epochs=1, seed=2).run()
+    assert (out / "earlier_training" / "model.pt").read_bytes() == before["model.pt"]
+    assert (out / "earlier_training" / "model_2.pt").read_bytes() == second
 
 
 def root(error: BaseException) -> BaseException:
