@@ -111,12 +111,19 @@ class TrainingCheckpoints:
             logger.warning("an epoch now has %d iterations", trainer.state.epoch_length)
         logger.info("resuming from '%s' after epoch %d of %d", path, state["epoch"], trainer.state.max_epochs)
 
+    def complete(self) -> None:
+        """Write ``model_final.pt`` of a resumed training that is over, if what ended it came before that."""
+        if self.writes and not (self.folder / LAST).is_file():
+            self._replace(LAST)
+
     def _start(self, trainer: Any) -> None:
         if self._scaler and getattr(trainer, "scaler", None) is not None:  # MONAI makes it when the run starts
             trainer.scaler.load_state_dict(self._scaler)
-        if self.resumed or not self.writes:
+        if not self.writes:
             return
         remove_leftovers(self.folder)
+        if self.resumed:
+            return
         set_aside(self.folder, *(file.name for file in checkpoint_files(self.folder)))
         save_checkpoint(self.folder, trainer.state.epoch, self._state(trainer))
 

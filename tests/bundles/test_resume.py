@@ -136,6 +136,10 @@ def test_a_finished_training_says_so_and_more_epochs_go_on(small, slices, tmp_pa
     workflow(small, slices, out, "resume", max_epochs=2).run()
     assert "the training is complete: max_epochs=2" in capsys.readouterr().out
     assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == files
+    final = (out / "model_final.pt").read_bytes()
+    (out / "model_final.pt").unlink()  # as if it had been killed just before
+    workflow(small, slices, out, "resume", max_epochs=2).run()
+    assert (out / "model_final.pt").read_bytes() == final
 
     moved = shutil.copytree(slices, tmp_path / "elsewhere" / "slices")
     more = workflow(small, moved, out, "resume", max_epochs=4)
