@@ -39,6 +39,7 @@ def run_training(
                 f"the training is complete: max_epochs={trainer.state.max_epochs}, and the checkpoint is of epoch "
                 f"{trainer.state.epoch}; pass a larger --max_epochs to go on"
             )
+            checkpoints.complete()
             return
     try:
         with interruptible(trainer, checkpoints.evaluator):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import logging
 import re
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from ..whole_files import make_folder, write_whole
 
 __all__ = [
     "checkpoint_files",
+    "earlier_folder",
     "is_checkpoint",
     "newest_checkpoint",
     "read_checkpoint",
@@ -109,15 +111,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def set_aside(folder: Path, *names: str) -> None:
-    """Move what an earlier training left under these names to ``earlier_training/``, so that nothing of it is lost."""
+def set_aside(folder: Path, target: Path, *names: str) -> None:
+    """Move what an earlier training left under these names, so that nothing of it is lost.
+
+    Args:
+        folder: where the files are; those that are not there are passed over.
+        target: folder to move them to, with the SHA-256 beside each.
+        names: of the files.
+    """
     for name in names:
         for path in (folder / name, folder / f"{name}.sha256"):
             if path.is_file():
-                target = folder / EARLIER / path.name
-                target.parent.mkdir(exist_ok=True)
-                path.replace(target)
-                logger.warning("'%s' is of an earlier training: moved to '%s'", path, target.parent)
+                target.mkdir(exist_ok=True)
+                path.replace(target / path.name)
+                logger.warning("'%s' is of an earlier training: moved to '%s'", path, target)
+
+
+def earlier_folder(folder: Path) -> Path:
+    """``earlier_training`` in a folder, or ``earlier_training_2`` and so on, which is not there yet."""
+    names = (EARLIER if count == 1 else f"{EARLIER}_{count}" for count in itertools.count(1))
+    return next(folder / name for name in names if not (folder / name).exists())
 
 
 def _epoch(path: Path) -> int:

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from ignite.engine import Events
@@ -14,7 +15,14 @@ from torch.optim import Optimizer
 
 from ..paths import path_argument
 from ..whole_files import remove_leftovers
-from .checkpoint_files import checkpoint_files, newest_checkpoint, save_checkpoint, save_whole, set_aside
+from .checkpoint_files import (
+    checkpoint_files,
+    earlier_folder,
+    newest_checkpoint,
+    save_checkpoint,
+    save_whole,
+    set_aside,
+)
 from .faults import check_finite
 from .schedules import restore_schedule
 
@@ -62,6 +70,7 @@ class TrainingCheckpoints:
         self.data: Mapping[str, Mapping[str, str]] = {}
         self.resumed = False
         self._own: set[str] = set()  # files of this training, not of one before it
+        self._earlier: Path | None = None
         self._scaler: dict[str, Any] | None = None
 
     def attach(self, trainer: Any, data: Mapping[str, Mapping[str, str]]) -> None:
@@ -106,18 +115,25 @@ class TrainingCheckpoints:
         self._own = {LAST, *([BEST] if self.evaluator.state.best_metric_epoch > 0 else [])}
         if self.writes:
             newer = [file.name for file in checkpoint_files(self.folder)]
-            set_aside(self.folder, *newer[: newer.index(path.name)])  # damaged; they would look like the newest
+            self._set_aside(*newer[: newer.index(path.name)])  # damaged; they would look like the newest
         if state["iteration"] != trainer.state.iteration:
             logger.warning("an epoch now has %d iterations", trainer.state.epoch_length)
         logger.info("resuming from '%s' after epoch %d of %d", path, state["epoch"], trainer.state.max_epochs)
 
+    def complete(self) -> None:
+        """Write ``model_final.pt`` of a resumed training that is over, if what ended it came before that."""
+        if self.writes and not (self.folder / LAST).is_file():
+            self._replace(LAST)
+
     def _start(self, trainer: Any) -> None:
         if self._scaler and getattr(trainer, "scaler", None) is not None:  # MONAI makes it when the run starts
             trainer.scaler.load_state_dict(self._scaler)
-        if self.resumed or not self.writes:
+        if not self.writes:
             return
         remove_leftovers(self.folder)
-        set_aside(self.folder, *(file.name for file in checkpoint_files(self.folder)))
+        if self.resumed:
+            return
+        self._set_aside(*(file.name for file in checkpoint_files(self.folder)))
         save_checkpoint(self.folder, trainer.state.epoch, self._state(trainer))
 
     def _save(self, trainer: Any) -> None:
@@ -136,9 +152,14 @@ class TrainingCheckpoints:
 
     def _replace(self, name: str) -> None:
         if name not in self._own:
-            set_aside(self.folder, name)
+            self._set_aside(name)
             self._own.add(name)
         save_whole(self.folder / name, self.network.state_dict())
+
+    def _set_aside(self, *names: str) -> None:
+        """Move files of an earlier training to a folder of their own, one for all that this training moves."""
+        self._earlier = self._earlier or earlier_folder(self.folder)
+        set_aside(self.folder, self._earlier, *names)
 
     def _state(self, trainer: Any) -> dict[str, Any]:
         scaler = getattr(trainer, "scaler", None)

@@ -15,6 +15,8 @@ __all__ = ["ReseedEpochs"]
 class ReseedEpochs:
     """Seed ``random``, NumPy, torch and every random transform at the start of each epoch.
 
+    A sampler that has ``set_epoch``, as that of a training in several processes, is told the epoch.
+
     With DataLoader workers their transforms follow too, because torch draws the workers' seeds from its own generator
     when an epoch begins; persistent workers keep the old ones, so that a resumed training would differ.
 
@@ -37,6 +39,9 @@ class ReseedEpochs:
         np.random.seed(seed)  # noqa: NPY002 - what others' transforms may draw from
         torch.manual_seed(seed)
         set_rnd(self.dataset, seed)
+        sampler: Any = getattr(engine.state.dataloader, "sampler", None)
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(engine.state.epoch)
 
 
 def epoch_seed(seed: int, epoch: int, rank: int = 0) -> int:

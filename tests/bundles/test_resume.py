@@ -136,6 +136,10 @@ def test_a_finished_training_says_so_and_more_epochs_go_on(small, slices, tmp_pa
     workflow(small, slices, out, "resume", max_epochs=2).run()
     assert "the training is complete: max_epochs=2" in capsys.readouterr().out
     assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == files
+    final = (out / "model_final.pt").read_bytes()
+    (out / "model_final.pt").unlink()  # as if it had been killed just before
+    workflow(small, slices, out, "resume", max_epochs=2).run()
+    assert (out / "model_final.pt").read_bytes() == final
 
     moved = shutil.copytree(slices, tmp_path / "elsewhere" / "slices")
     more = workflow(small, moved, out, "resume", max_epochs=4)
@@ -224,6 +228,10 @@ def test_a_new_training_sets_the_earlier_one_aside(small, slices, tmp_path):
     workflow(small, slices, out, max_epochs=1, seed=1).run()
     assert {path.name: path.read_bytes() for path in (out / "earlier_training").iterdir()} == before
     assert last_state(out)["epoch"] == 1
+    second = (out / "model.pt").read_bytes()
+    workflow(small, slices, out, max_epochs=1, seed=2).run()
+    assert (out / "earlier_training" / "model.pt").read_bytes() == before["model.pt"]
+    assert (out / "earlier_training_2" / "model.pt").read_bytes() == second
 
 
 def root(error: BaseException) -> BaseException:

@@ -13,7 +13,7 @@ from monai.data import Dataset
 from monai.engines import SupervisedTrainer
 from monai.transforms import RandGaussianNoise
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, DistributedSampler
 
 from monai_attn.handlers import (
     ReseedEpochs,
@@ -88,6 +88,23 @@ def draws(first: int, last: int, seed: int = 0, rank: int = 0) -> list:
 def test_an_epoch_draws_the_same_numbers_whatever_came_before():
     assert draws(1, 4)[2:] == draws(3, 4)
     assert len({*draws(1, 4), *draws(1, 4, seed=1), *draws(1, 4, rank=1)}) == 12
+
+
+def test_a_samplers_order_follows_the_epoch_whatever_came_before():
+    def orders(first: int, last: int) -> list:
+        sampler = DistributedSampler(range(8), num_replicas=1, rank=0)
+        seen: list = []
+        engine = Engine(lambda _, batch: seen.append(batch.tolist()))
+        ReseedEpochs(Dataset([0], lambda x: x), 0).attach(engine)
+        loader = DataLoader(range(8), batch_size=8, sampler=sampler)
+        engine.state.epoch, engine.state.iteration = first - 1, first - 1
+        engine.state.max_epochs, engine.state.epoch_length = last, 1
+        engine.run(loader, max_epochs=last, epoch_length=1)
+        return seen
+
+    whole = orders(1, 4)
+    assert whole[2:] == orders(3, 4)
+    assert len({tuple(order) for order in whole}) == 4
 
 
 def engine_with_signal(number: int, times: int = 1) -> tuple[Engine, list[int]]:
