@@ -48,5 +48,6 @@ class ReshufflingSampler(DistributedSampler):
 
     def __iter__(self) -> Iterator[int]:
         """Indices of the next epoch."""
-        yield from super().__iter__()
-        self.set_epoch(self.epoch + 1)
+        order = list(super().__iter__())
+        self.set_epoch(self.epoch + 1)  # not after the last one, which is drawn when the next epoch has begun
+        yield from order

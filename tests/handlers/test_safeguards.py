@@ -13,8 +13,9 @@ from monai.data import Dataset
 from monai.engines import SupervisedTrainer
 from monai.transforms import RandGaussianNoise
 from torch import nn
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader
 
+from monai_attn.bundle import ReshufflingSampler
 from monai_attn.handlers import (
     ReseedEpochs,
     ResourceExhausted,
@@ -90,17 +91,25 @@ def test_an_epoch_draws_the_same_numbers_whatever_came_before():
     assert len({*draws(1, 4), *draws(1, 4, seed=1), *draws(1, 4, rank=1)}) == 12
 
 
-def test_a_samplers_order_follows_the_epoch_whatever_came_before():
+@pytest.fixture
+def one_process(tmp_path):
+    store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("one_process")
+def test_the_order_of_cases_follows_the_epoch_whatever_came_before():
     def orders(first: int, last: int) -> list:
-        sampler = DistributedSampler(range(8), num_replicas=1, rank=0)
-        seen: list = []
-        engine = Engine(lambda _, batch: seen.append(batch.tolist()))
+        seen: dict[int, list] = {}
+        engine = Engine(lambda engine, batch: seen.setdefault(engine.state.epoch, []).extend(batch.tolist()))
         ReseedEpochs(Dataset([0], lambda x: x), 0).attach(engine)
-        loader = DataLoader(range(8), batch_size=8, sampler=sampler)
-        engine.state.epoch, engine.state.iteration = first - 1, first - 1
-        engine.state.max_epochs, engine.state.epoch_length = last, 1
-        engine.run(loader, max_epochs=last, epoch_length=1)
-        return seen
+        loader = DataLoader(range(8), batch_size=4, sampler=ReshufflingSampler(range(8)))
+        engine.state.epoch, engine.state.iteration = first - 1, 2 * (first - 1)
+        engine.state.max_epochs, engine.state.epoch_length = last, 2
+        engine.run(loader, max_epochs=last, epoch_length=2)
+        return list(seen.values())
 
     whole = orders(1, 4)
     assert whole[2:] == orders(3, 4)
