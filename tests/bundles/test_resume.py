@@ -1,6 +1,7 @@
 """A training that was interrupted and resumed ends as if it had run through."""
 
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -13,6 +14,7 @@ from conftest import SHIPPED, Bundle, save_nifti
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 
+from monai_attn.bundle.errors import root_cause
 from monai_attn.handlers import TrainingInterrupted
 
 NAME = "cardiac_mri_attn_segmentation_2d"  # slices train in a moment
@@ -169,6 +171,17 @@ def test_changed_classes_are_refused(small, slices, tmp_path):
     assert isinstance(cause, ValueError)
     assert "class_names=['myocardium'] are not those of" in str(cause)
     assert "start anew with --pretrained" in str(cause)
+
+
+def test_another_network_is_refused_with_the_first_difference(small, slices, tmp_path):
+    out = tmp_path / "out"
+    workflow(small, slices, out, max_epochs=1).run()
+    narrow = {"network_def::channels": [8, 16, 32, 64]}
+    with pytest.raises(RuntimeError) as caught:
+        workflow(small, slices, out, "resume", **narrow).run()
+    assert re.search(
+        r"another network or optimizer \(size mismatch for .*\): set network_def", str(root_cause(caught.value))
+    )
 
 
 def test_changed_data_are_refused(small, slices, tmp_path):
