@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from types import FrameType, TracebackType
+from typing import NoReturn
 
 from ..causes import root_cause
 from ..data import OutputError
@@ -17,6 +18,10 @@ __all__ = ["one_line_errors"]
 _PLAIN = (CasesFailed, OutputError)  # they name the files, whose names may hold any word
 _EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, ResourceExhausted, TrainingInterrupted)
 _FROM_WORKER = re.compile(r"Caught \w+ in (DataLoader worker process \d+)")
+
+
+class _Ended(KeyboardInterrupt):
+    """SIGTERM, which ends what runs as Ctrl-C does."""
 
 
 def one_line_errors() -> None:
@@ -39,8 +44,8 @@ def is_monai_bundle() -> bool:
     return spec is not None and spec.name == "monai.bundle.__main__"
 
 
-def _leave(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Ended(number)
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -53,8 +58,9 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
         text = "\n".join(["", *before, one_line(error)])  # a progress bar may have left its line open
         print(text, file=sys.stderr, flush=True)
     elif isinstance(error, KeyboardInterrupt):
-        print("\ninterrupted", file=sys.stderr, flush=True)
-        sys.exit(128 + signal.SIGINT)
+        number = signal.SIGTERM if isinstance(error, _Ended) else signal.SIGINT
+        print(f"\ninterrupted by {number.name}", file=sys.stderr, flush=True)
+        sys.exit(128 + number)
     cause = root_cause(error)
     if isinstance(cause, TrainingInterrupted):
         sys.exit(cause.status)

@@ -101,9 +101,10 @@ class TrainingCheckpoints:
             self.network.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError) as error:
+            first = next(line for line in (*str(error).splitlines()[1:], str(error)) if line.strip())
             raise ValueError(
-                f"checkpoint '{path}' is of another network or optimizer ({str(error).splitlines()[0]}): set "
-                f"network_def as it was, or start anew with --pretrained '{path}'"
+                f"checkpoint '{path}' is of another network or optimizer ({' '.join(first.split())[:200]}): set "
+                "network_def and optimizer as they were, or leave out resume.json to start anew"
             ) from error
         restore_schedule(self.lr_scheduler, self.optimizer, state["lr_scheduler"])
         self._scaler = state["scaler"]

@@ -79,7 +79,7 @@ def explained(error: BaseException) -> Exception | None:
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in low:
         return ResourceExhausted(f"out of memory ({first or type(error).__name__}): {MEMORY}")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return OSError(f"the disk is full ({error}): free some of it, then go on with resume.json")
+        return OSError(f"the disk is full ({error}): free some of it and run it again, a training with resume.json")
     return None
 
 

@@ -1,11 +1,12 @@
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from monai_attn.bundle import bundle_dir, preflight
-from monai_attn.bundle.errors import _end, root_cause
+from monai_attn.bundle.errors import _end, _leave, root_cause
 from monai_attn.data import SetAside, find_cases
 from monai_attn.engines import CasesFailed, Outcome
 
@@ -37,6 +38,18 @@ def test_one_line_is_printed(cause, line, capsys):
     error = nested(cause)
     _end(type(error), error, None)
     assert capsys.readouterr().err.splitlines() == ["", line]
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGTERM, None), (signal.SIGINT, KeyboardInterrupt())])
+def test_a_signal_outside_of_training_is_named(number, error, capsys):
+    if error is None:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            _leave(number, None)
+        error = caught.value
+    with pytest.raises(SystemExit) as left:
+        _end(type(error), error, None)
+    assert left.value.code == 128 + number
+    assert capsys.readouterr().err.splitlines()[-1] == f"interrupted by {number.name}"
 
 
 def test_failed_cases_have_a_line_each_whatever_words_they_hold(capsys):

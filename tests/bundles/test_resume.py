@@ -1,6 +1,7 @@
 """A training that was interrupted and resumed ends as if it had run through."""
 
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -13,6 +14,7 @@ from conftest import SHIPPED, Bundle, save_nifti
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 
+from monai_attn.bundle.errors import root_cause
 from monai_attn.handlers import TrainingInterrupted
 
 NAME = "cardiac_mri_attn_segmentation_2d"  # slices train in a moment
@@ -136,10 +138,9 @@ def test_a_finished_training_says_so_and_more_epochs_go_on(small, slices, tmp_pa
     workflow(small, slices, out, "resume", max_epochs=2).run()
     assert "the training is complete: max_epochs=2" in capsys.readouterr().out
     assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == files
-    final = (out / "model_final.pt").read_bytes()
-    (out / "model_final.pt").unlink()  # as if it had been killed just before
+    final = (out / "model_final.pt").rename(tmp_path / "final.pt")  # as if it had been killed just before
     workflow(small, slices, out, "resume", max_epochs=2).run()
-    assert (out / "model_final.pt").read_bytes() == final
+    assert (out / "model_final.pt").read_bytes() == final.read_bytes()
 
     moved = shutil.copytree(slices, tmp_path / "elsewhere" / "slices")
     more = workflow(small, moved, out, "resume", max_epochs=4)
@@ -169,6 +170,16 @@ def test_changed_classes_are_refused(small, slices, tmp_path):
     assert isinstance(cause, ValueError)
     assert "class_names=['myocardium'] are not those of" in str(cause)
     assert "start anew with --pretrained" in str(cause)
+
+
+def test_another_network_is_refused_with_the_first_difference(small, slices, tmp_path):
+    out = tmp_path / "out"
+    workflow(small, slices, out, max_epochs=1).run()
+    with pytest.raises(RuntimeError) as caught:
+        workflow(small, slices, out, "resume", **{"network_def::channels": [8, 16, 32, 64]}).run()
+    assert re.search(
+        r"another network or optimizer \(size mismatch for .*\): set network_def", str(root_cause(caught.value))
+    )
 
 
 def test_changed_data_are_refused(small, slices, tmp_path):
@@ -216,9 +227,8 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(small, slices, t
 def test_nothing_to_resume_is_said(small, slices, tmp_path):
     with pytest.raises(RuntimeError) as caught:
         workflow(small, slices, tmp_path / "none", "resume").run()
-    assert "has no checkpoint_epoch*.pt to resume from: pass the --output_dir of the training" in str(
-        root(caught.value)
-    )
+    text = str(root(caught.value))
+    assert "has no checkpoint_epoch*.pt to resume from: pass the --output_dir of the training" in text
 
 
 def test_a_new_training_sets_the_earlier_one_aside(small, slices, tmp_path):

@@ -124,6 +124,8 @@ def _component(file: str, key: str, config: dict[str, Any]) -> Iterator[LintFind
                     yield LintFinding(file, f"{prefix}{name}", f"'{shown(value)}': {objection}", cure)
         if config.get("allow_pickle") not in (None, False):
             yield LintFinding(file, f"{prefix}allow_pickle", "it unpickles data files", "leave it out")
+        if config.get("weights_only", True) is not True:
+            yield LintFinding(file, f"{prefix}weights_only", "it unpickles what it loads", "leave it out")
     if "_debug_" in config or config.get("_mode_", "default") not in ("default", "callable"):
         name = "_debug_" if "_debug_" in config else "_mode_"
         text = f"'{shown(str(config[name]))}' may start a debugger"

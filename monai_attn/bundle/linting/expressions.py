@@ -137,6 +137,8 @@ class _Names:
             self._add(f"'{hit[0]}' is one of Python's internals")
         elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
             self._add("'allow_pickle' unpickles")
+        elif isinstance(node, ast.keyword) and node.arg == "weights_only" and not _is_true(node.value):
+            self._add("'weights_only' unpickles where it is not True")
 
     def _chain(self, outermost: ast.Attribute) -> None:
         parts: list[str] = []
@@ -166,6 +168,10 @@ class _Names:
     def _add(self, objection: str | None) -> None:
         if objection is not None and objection not in self.objections:
             self.objections.append(objection)
+
+
+def _is_true(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is True
 
 
 def _is_references(node: ast.expr) -> bool:

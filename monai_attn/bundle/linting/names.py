@@ -54,11 +54,12 @@ MODULES = set(sys.stdlib_module_names) - ORDINARY
 MEMBERS = _words(
     """
     ag_frame attrgetter collect_env CompilationUnit ConfigParser ConfigWorkflow cpp_extension cr_frame
-    create_workflow ctypeslib DataSource distutils exact_version extractall f2py f_back f_builtins f_globals
-    f_locals FileIO fork fromfile gi_code gi_frame hub import_module instantiate kill load load_from_mmar
-    load_inline load_library load_module load_submodules load_url loads locate memmap methodcaller open
-    optional_import popen rmdir rmtree run_cmd save savetxt savez savez_compressed system tb_frame tofile
-    unlink urlopen urlretrieve write write_bytes write_text writelines
+    create_workflow ctypeslib DataSource distutils dump dumps exact_version extractall f2py f_back f_builtins
+    f_globals f_locals FileIO fork fromfile fromregex genfromtxt gi_code gi_frame hub import_module instantiate
+    kill load load_cache_artifacts load_compiled_function load_from_mmar load_inline load_library load_module
+    load_submodules load_url loads loadtxt locate memmap methodcaller mro open optional_import pickle_operations
+    popen rmdir rmtree run_cmd safe_eval save savetxt savez savez_compressed system tb_frame tofile unlink
+    urlopen urlretrieve write write_bytes write_text writelines
     """
 )
 PATTERNS = re.compile(r"download\w*|\w+_from_url|(exec|spawn)[lv]p?e?|\w*_from_pickle")
@@ -68,7 +69,15 @@ DENIED = (
     *("monai_attn.cli", "monai_attn.demo", "monai_attn.demo_training", "monai_attn.bundle.plan"),
     *("monai_attn.bundle.planning", "monai_attn.bundle.render", "monai_attn.bundle.render_spec"),
     *("monai_attn.bundle.copy_bundle", "torch.classes", "torch.export", "torch.fx", "torch.jit", "torch.library"),
-    *("torch.onnx", "torch.ops", "torch.package", "torch.serialization", "torch.storage", "torch.testing"),
+    *(
+        "torch.onnx",
+        "torch.ops",
+        "torch.utils.data.datapipes",
+        "torch.package",
+        "torch.serialization",
+        "torch.storage",
+        "torch.testing",
+    ),
     *("numpy.testing", "numpy.lib", "numpy.compat"),
 )
 ONLY = {  # of these modules nothing but what is named
@@ -132,6 +141,8 @@ def _origin_objection(parts: Sequence[str]) -> str | None:
     """An objection to where a path ends up, whatever it is called on the way there."""
     for end in range(1, len(parts) + 1):
         node = loaded(parts[:end])
+        if isinstance(node, ModuleType) and node.__name__.split(".")[0] not in IMPORTS | ORDINARY | MODULES:
+            return f"'{'.'.join(parts[:end])}' is the module '{node.__name__}', of another package"
         origin = node.__name__ if isinstance(node, ModuleType) else getattr(node, "__module__", None)
         if not isinstance(origin, str) or not (callable(node) or isinstance(node, ModuleType)):
             continue
