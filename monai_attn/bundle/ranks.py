@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from monai.data import DistributedSampler
 
+from .errors import one_line_errors
+
 __all__ = ["ReshufflingSampler", "rank_device", "start_ranks"]
 
 
@@ -27,6 +29,7 @@ def start_ranks() -> None:
             raise ValueError(f"process {os.environ['LOCAL_RANK']} has no GPU of its own: pass --nproc_per_node={count}")
         torch.cuda.set_device(rank_device())
     torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    one_line_errors()  # again, since that has put a hook of its own before ours, which loses the exit status
 
 
 def rank_device() -> torch.device:

@@ -45,7 +45,8 @@ def save_checkpoint(folder: Path, epoch: int, state: Mapping[str, Any]) -> Path:
     content = _serialized(state)
     path = folder / f"checkpoint_epoch{epoch:04d}-{hashlib.sha256(content).hexdigest()[:8]}.pt"
     _write(path, content)
-    for old in checkpoint_files(folder)[KEPT:]:
+    others = [other for other in checkpoint_files(folder) if other != path]  # never this one, whatever lies there
+    for old in others[KEPT - 1 :]:
         old.unlink(missing_ok=True)
     return path
 

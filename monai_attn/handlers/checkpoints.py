@@ -24,7 +24,7 @@ from .checkpoint_files import (
     set_aside,
 )
 from .faults import check_finite
-from .schedules import restore_schedule
+from .schedules import restore_optimizer, restore_schedule
 
 __all__ = ["TrainingCheckpoints"]
 
@@ -99,7 +99,7 @@ class TrainingCheckpoints:
         self._compare(str(path), state)
         try:
             self.network.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            restore_optimizer(self.optimizer, state["optimizer"])
         except (RuntimeError, ValueError) as error:
             first = next(line for line in (*str(error).splitlines()[1:], str(error)) if line.strip())
             raise ValueError(

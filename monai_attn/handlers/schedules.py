@@ -1,12 +1,36 @@
-"""Go on with a learning-rate schedule whose length may have changed."""
+"""Go on with an optimizer and a schedule whose settings may have changed."""
 
+import logging
 from typing import Any
 
 from torch.optim import Optimizer
 
-__all__ = ["restore_schedule"]
+__all__ = ["restore_optimizer", "restore_schedule"]
+
+logger = logging.getLogger(__name__)
 
 LENGTHS = ("total_iters", "T_max", "total_steps", "base_lrs", "power", "gamma", "step_size", "milestones", "eta_min")
+
+
+def restore_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> None:
+    """Put an optimizer's moments and rates back; what else the config sets stays as the config says, and is logged.
+
+    Args:
+        optimizer: made from the config.
+        saved: its saved state.
+
+    Raises:
+        ValueError: when it is of other parameters.
+    """
+    kept = ("params", "lr", "initial_lr")  # rates are the schedule's
+    configured = [{name: v for name, v in group.items() if name not in kept} for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    for group, options in zip(optimizer.param_groups, configured, strict=True):
+        for name, value in options.items():
+            old = group.get(name)
+            if old != value:
+                logger.warning("optimizer %s=%s, until the checkpoint it was %s", name, value, old)
+            group[name] = value
 
 
 def restore_schedule(lr_scheduler: Any, optimizer: Optimizer, saved: dict[str, Any] | None) -> None:

@@ -212,3 +212,9 @@ def test_states_of_a_training_carry_their_own_digest(loose):
     (finding,) = lint(loose)
     assert finding.file == f"models/{path.name}"
     assert "is damaged" in finding.text
+
+
+def test_configs_beside_the_others_are_read_as_well(loose):
+    (loose / "train2.json").write_text(json.dumps({"run": ["$__import__('os').system('true')"]}))
+    (loose / "list.json").write_text(json.dumps({"training": []}))
+    assert {finding.file for finding in lint(loose)} == {"train2.json"}

@@ -64,6 +64,13 @@ def test_the_newest_two_are_kept(tmp_path):
     assert newest_checkpoint(tmp_path)[1]["epoch"] == 4
 
 
+def test_what_was_just_written_stays_beside_those_of_more_epochs(tmp_path):
+    for epoch in (39, 40, 3):
+        path = save_checkpoint(tmp_path, epoch, {**STATE, "epoch": epoch})
+    assert path.is_file()
+    assert len(checkpoint_files(tmp_path)) == 2
+
+
 @pytest.mark.parametrize("damage", ["flipped", "short", "empty", "renamed"])
 def test_damage_is_noticed(tmp_path, damage):
     path = save_checkpoint(tmp_path, 1, STATE)

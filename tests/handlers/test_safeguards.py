@@ -24,7 +24,7 @@ from monai_attn.handlers import (
     explained,
     interruptible,
 )
-from monai_attn.handlers.schedules import restore_schedule
+from monai_attn.handlers.schedules import restore_optimizer, restore_schedule
 
 BAD = float("nan")
 
@@ -207,3 +207,13 @@ def test_a_schedule_with_the_same_settings_goes_on_exactly():
         other.step()
         fresh.step()
         assert other.param_groups[0]["lr"] == pytest.approx(lr * (1 - 4 / total) ** 0.9)
+
+
+def test_an_optimizer_keeps_the_configs_options_and_says_so(caplog):
+    first, second = (torch.optim.AdamW([nn.Parameter(torch.ones(1))], weight_decay=decay) for decay in (0.1, 0.5))
+    first.param_groups[0]["params"][0].sum().backward()
+    first.step()
+    restore_optimizer(second, first.state_dict())
+    assert second.param_groups[0]["weight_decay"] == 0.5
+    assert second.state_dict()["state"][0]["step"] == 1
+    assert "optimizer weight_decay=0.5, until the checkpoint it was 0.1" in caplog.text

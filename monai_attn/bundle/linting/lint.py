@@ -1,6 +1,7 @@
 """Check a bundle, which may be a stranger's, before anything of it runs."""
 
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from ..locate import find_bundle
@@ -39,13 +40,13 @@ def lint(bundle_root: str | PathLike[str]) -> list[LintFinding]:
     contents: dict[str, Any] = {}
     for path in bundle_files(root):
         file = path.relative_to(root).as_posix()
-        if file.startswith("configs/") and path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in SUFFIXES and (file.startswith("configs/") or _runs_something(path)):
             try:
                 contents[file] = read_config(path)
             except ValueError as error:
                 findings.append(LintFinding(file, "", f"it cannot be read ({error})", "correct it"))
     findings += lint_strings(contents)
-    configs = {file: content for file, content in contents.items() if file != METADATA}
+    configs = {file: contents[file] for file in contents if file.startswith("configs/") and file != METADATA}
     findings += [
         LintFinding(file, "", "it is no object", "write {...}")
         for file, content in configs.items()
@@ -59,3 +60,9 @@ def lint(bundle_root: str | PathLike[str]) -> list[LintFinding]:
     findings += lint_rendered(root)
     findings += lint_contents(root)
     return sorted(findings, key=lambda finding: finding.file)  # and in the order of the checks
+
+
+def _runs_something(path: Path) -> bool:
+    """Whether a file beside the configs is one, too; ``bundle.json`` is what they are rendered from."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return path.name != "bundle.json" and ("_target_" in text or "$" in text)
