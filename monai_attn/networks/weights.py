@@ -124,11 +124,15 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when its SHA-256 differs from the one beside it, it cannot be read, or has no or no finite weights.
+        ValueError: when its SHA-256 differs from the one beside it, it cannot be read, or has no or no finite
+            weights; or when it is in a bundle and links out of it.
     """
     path = str(path)
     if not Path(path).is_file():
         raise FileNotFoundError(f"weights '{path}' do not exist: pass --ckpt_path <file>, or train some")
+    root, target = Path(path).absolute().parent.parent, Path(path).resolve()
+    if Path(path).is_symlink() and (root / "configs").is_dir() and not target.is_relative_to(root.resolve()):
+        raise ValueError(f"weights '{path}' link out of their bundle, to '{target}': put the file itself there")
     content = Path(path).read_bytes()  # once, so that what is loaded is what was compared
     check_sha256(path, content)
     try:
