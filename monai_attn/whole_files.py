@@ -61,12 +61,12 @@ def write_whole(
         raise
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder for results, if it is not there. Raises :class:`OutputError`."""
+def make_folder(folder: Path, cure: str = CURE) -> None:
+    """Make a folder for results, if it is not there. Raises :class:`OutputError`, with ``cure``."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _output_error(folder, error, CURE) from error
+        raise _output_error(folder, error, cure) from error
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -24,6 +24,7 @@ from .render import unknown_key
 __all__ = ["check_command_line", "check_overlays", "check_overrides", "check_values"]
 
 NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+COUNTS = ("max_epochs", "val_interval", "repeats", "batch_size", "sw_batch_size")
 SWITCH = re.compile(r"--|-[A-Za-z]")  # as fire tells switches from values
 RESERVED = ("_target_", "_disabled_", "_requires_", "_desc_", "_mode_")  # MONAI's own in every component
 OWN = {*inspect.signature(monai_run).parameters, *inspect.signature(create_workflow).parameters} - {"override"}
@@ -115,11 +116,21 @@ def check_values(config: dict[str, Any], overrides: Mapping[str, Any]) -> None:
             number = isinstance(node, int | float) and not isinstance(node, bool)
             if isinstance(node, bool) and value not in ("True", "False", "1", "0", ""):
                 raise ValueError(f"{override}='{value}' is neither True nor False: pass --{override} {not node}")
-            if number and value != "None" and not NUMBER.fullmatch(value):
-                raise ValueError(f"{override}='{value}' is no number: pass one, such as --{override} {node}")
+            if number and override != "fold" and value != "None":  # folds may have names
+                _check_number(override, value, node)
         if override == "patch_size" and isinstance(node, list) and isinstance(value, list) and len(value) != len(node):
             typed, right = ",".join(value), str(node).replace(" ", "")
             raise ValueError(f'patch_size=[{typed}] needs {len(node)} numbers: pass --patch_size "{right}"')
+
+
+def _check_number(override: str, value: str, node: float) -> None:
+    cure = f"pass one, such as --{override} {node}"
+    if not NUMBER.fullmatch(value):
+        raise ValueError(f"{override}='{value}' is no number: {cure}")
+    if isinstance(node, int) and not float(value).is_integer():
+        raise ValueError(f"{override}={value} is no whole number: {cure}")
+    if override in COUNTS and float(value) < 1:
+        raise ValueError(f"{override}={value} must be at least 1: {cure}")
 
 
 def component_arguments(target: str) -> tuple[list[str], bool]:

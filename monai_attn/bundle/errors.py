@@ -1,5 +1,6 @@
 """Turn an exception into one line and an exit status at the command line, and only there."""
 
+import logging
 import os
 import re
 import signal
@@ -34,6 +35,8 @@ def one_line_errors() -> None:
     if not is_monai_bundle():
         return
     sys.excepthook = _end
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_without_traceback)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _leave)  # until a training begins, which has a checkpoint to finish
 
@@ -42,6 +45,13 @@ def is_monai_bundle() -> bool:
     """Whether the program that runs is ``python -m monai.bundle``."""
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     return spec is not None and spec.name == "monai.bundle.__main__"
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """MONAI's engines log the traceback of what ends them, before anyone can say it in a line."""
+    if not os.environ.get("MONAI_ATTN_DEBUG"):
+        record.exc_info = None
+    return True
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:

@@ -154,5 +154,5 @@ def _write(path: Path, content: bytes) -> None:
         path.with_name(f"{path.name}.sha256").unlink(missing_ok=True)  # of the file that is about to go
 
     cure = f"what was there before is intact; free {len(content) / 1e6:.0f} MB there, then go on with resume.json"
-    make_folder(path.parent)
+    make_folder(path.parent, "pass an --output_dir that can be written")
     write_whole(path, lambda file: file.write(content), check, cure)

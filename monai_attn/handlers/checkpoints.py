@@ -13,6 +13,7 @@ from ignite.engine import Events
 from torch import nn
 from torch.optim import Optimizer
 
+from ..networks.weights import read_weights
 from ..paths import path_argument
 from ..whole_files import remove_leftovers
 from .checkpoint_files import (
@@ -114,12 +115,29 @@ class TrainingCheckpoints:
         trainer.state.iteration = state["epoch"] * trainer.state.epoch_length
         self.resumed = True
         self._own = {LAST, *([BEST] if self.evaluator.state.best_metric_epoch > 0 else [])}
+        self._find_best(state["epoch"])
         if self.writes:
             newer = [file.name for file in checkpoint_files(self.folder)]
             self._set_aside(*newer[: newer.index(path.name)])  # damaged; they would look like the newest
         if state["iteration"] != trainer.state.iteration:
             logger.warning("an epoch now has %d iterations", trainer.state.epoch_length)
         logger.info("resuming from '%s' after epoch %d of %d", path, state["epoch"], trainer.state.max_epochs)
+
+    def _find_best(self, epoch: int) -> None:
+        """Where ``model.pt`` is lost, write it again if the epoch at hand was the best; else seek another best."""
+        best = self.evaluator.state
+        if best.best_metric_epoch <= 0:
+            return
+        try:
+            read_weights(self.folder / BEST)
+        except (OSError, ValueError) as error:
+            if best.best_metric_epoch == epoch:
+                logger.warning("%s; it is written again from the checkpoint", error)
+                if self.writes:
+                    self._replace(BEST)
+            else:
+                logger.warning("%s; the best of the epochs to come takes its place", error)
+                best.best_metric, best.best_metric_epoch = -1, -1
 
     def complete(self) -> None:
         """Write ``model_final.pt`` of a resumed training that is over, if what ended it came before that."""
@@ -191,15 +209,24 @@ class TrainingCheckpoints:
                     f"class_names={self.settings[key]} are not those of '{path}', {old[key]}: set them so, {anew}"
                 )
             logger.warning("%s=%s, until the checkpoint it was %s", key, self.settings[key], old[key])
-        for side, before in state["data"].items():
-            now = self.data[side]
-            differing = [case for case in {**before, **now} if before.get(case) != now.get(case)]
-            if differing:
-                kind = "changed" if differing[0] in before and differing[0] in now else "came or went"
+        before, now = _by_case(state["data"]), _by_case(self.data)
+        kinds = {
+            "changed": [case for case in before if case in now and before[case][1] != now[case][1]],
+            "is gone": [case for case in before if case not in now],
+            "is new": [case for case in now if case not in before],
+            "changed sides": [case for case in before if case in now and before[case][0] != now[case][0]],
+        }
+        for kind, found in kinds.items():
+            if found:
+                count = len({case for cases in kinds.values() for case in cases})
                 raise ValueError(
-                    f"{side} case '{differing[0]}' {kind} since '{path}' ({len(differing)} such case(s)): "
+                    f"case '{found[0]}' {kind} since '{path}' ({count} case(s) differ, by sides too): "
                     f"restore the data and the fold, {anew}"
                 )
+
+
+def _by_case(data: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, str]]:
+    return {case: (side, digest) for side, cases in data.items() for case, digest in cases.items()}
 
 
 def _best(engine: Any) -> list[float]:

@@ -100,6 +100,9 @@ def typed(monkeypatch) -> Iterator[Callable[..., None]]:
     [
         (["--max_epochs", "abc"], r"max_epochs='abc' is no number: pass one, such as --max_epochs \d+"),
         (["--learning_rate", "1e-x"], r"learning_rate='1e-x' is no number"),
+        (["--max_epochs", "2.5"], r"max_epochs=2\.5 is no whole number: pass one, such as --max_epochs \d+"),
+        (["--repeats", "0"], r"repeats=0 must be at least 1"),
+        (["--fold", "second", "--learning_rate", "0"], None),
         (["--resume", "false"], r"resume='false' is neither True nor False: pass --resume True"),
         (["--patch_size", "[40,40]"], r"patch_size=\[40,40\] needs 3 numbers: pass --patch_size \"\["),
         (["--train::dataloader::batch_size", "$two"], None),
@@ -133,7 +136,7 @@ def test_what_is_right_passes_however_it_is_typed(files, typed, tmp_path):
     (tmp_path / "args.json").write_text(json.dumps({"config_file": train, "max_epochs": 2}))
     for words in (
         ["--config_file", train],  # a folder that begins with a bracket
-        ["-config_file", train, "-max_epochs", "-1"],
+        ["-config_file", train, "-max_epochs", "1"],
         ["--config_file", f"['{train}','{overlay}']", "--meta_file", "m.json", "--_meta_::version", "1"],
         ["--args_file", str(tmp_path / "args.json"), "--network_def::dropout", "0.1"],
         ["--config_file", train, "--tracking", "mlflow", "--experiment_name", "x"],

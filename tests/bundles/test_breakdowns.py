@@ -80,11 +80,31 @@ def arguments(small, slices, out, *overlays: str, **overrides) -> list[str]:  # 
     ]
 
 
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_lost_best_network_is_written_again(small, slices, tmp_path, damage, capsys):  # noqa: F811
+    out = tmp_path / "out"
+    workflow(small, slices, out, max_epochs=1).run()
+    best = torch.load(out / "model.pt", weights_only=True)
+    if damage == "missing":
+        (out / "model.pt").unlink()
+    else:
+        (out / "model.pt").write_bytes((out / "model.pt").read_bytes()[:1000])
+    workflow(small, slices, out, "resume", max_epochs=1).run()
+    assert "model.pt' " in capsys.readouterr().out
+    assert_equal(torch.load(out / "model.pt", weights_only=True), best)
+
+    workflow(small, slices, out, "resume", max_epochs=2, learning_rate=30.0).run()  # no better one than the first
+    (out / "model.pt").unlink()
+    workflow(small, slices, out, "resume", max_epochs=3, learning_rate=0.001).run()
+    assert "the best of the epochs to come takes its place" in capsys.readouterr().out
+    assert_equal(torch.load(out / "model.pt", weights_only=True), torch.load(out / "model_final.pt", weights_only=True))
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_the_command_with_their_status(small, slices, tmp_path, number, status):  # noqa: F811
     out = tmp_path / "out"
     process = subprocess.Popen(
-        arguments(small, slices, out, max_epochs=1000), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        arguments(small, slices, out, max_epochs=1000), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     started = time.monotonic()
     while not list(out.glob("checkpoint_epoch0002*")):
@@ -92,10 +112,11 @@ def test_signals_end_the_command_with_their_status(small, slices, tmp_path, numb
         assert time.monotonic() - started < 200
         time.sleep(0.05)
     process.send_signal(number)
-    _, log = process.communicate(timeout=60)
+    out_log, log = process.communicate(timeout=60)
     assert process.returncode == status
     name = signal.Signals(number).name
     assert log.strip().splitlines()[-1] == f"error: {name} ended the training: go on with resume.json"
+    assert "Traceback" not in out_log + log
     assert last_state(out)["epoch"] >= 2
 
 

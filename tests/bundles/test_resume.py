@@ -187,7 +187,7 @@ def test_changed_data_are_refused(small, slices, tmp_path):
     workflow(small, slices, out, max_epochs=1).run()
     with pytest.raises(RuntimeError) as caught:
         workflow(small, slices, out, "resume", fold=1).run()
-    assert "came or went since" in str(root(caught.value))
+    assert "changed sides since" in str(root(caught.value))
     changed = slices / "imagesTr" / "case_3.nii.gz"
     save_nifti(changed, np.random.default_rng(1).normal(0, 1, (40, 40)).astype(np.float32))
     with pytest.raises(RuntimeError) as caught:

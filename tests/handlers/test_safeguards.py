@@ -72,6 +72,14 @@ def test_weights_that_blew_up_are_named():
         engine.run()
 
 
+def test_a_bad_step_at_the_end_of_an_epoch_is_in_the_checkpoint():
+    """Resuming from that one would end in the same error again and again."""
+    engine = trainer(nn.Linear(2, 1), [batch("a")], nn.MSELoss(), lr=1e30)
+    engine.state.max_epochs = 2
+    with pytest.raises(FloatingPointError, match=r"in epoch 2.*in the newest checkpoint: delete it, lower --learning_"):
+        engine.run()
+
+
 def draws(first: int, last: int, seed: int = 0, rank: int = 0) -> list:
     noise, seen = RandGaussianNoise(prob=1.0), []
 
