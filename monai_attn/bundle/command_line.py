@@ -8,7 +8,7 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,10 @@ from monai.utils import optional_import
 
 from .errors import is_monai_bundle, one_line_errors
 from .render import unknown_key
+from .values import check_values
 
-__all__ = ["check_command_line", "check_overlays", "check_overrides", "check_values"]
+__all__ = ["check_command_line", "check_overlays", "check_overrides", "given_config"]
 
-NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
-COUNTS = ("max_epochs", "val_interval", "repeats", "batch_size", "sw_batch_size")
 SWITCH = re.compile(r"--|-[A-Za-z]")  # as fire tells switches from values
 RESERVED = ("_target_", "_disabled_", "_requires_", "_desc_", "_mode_")  # MONAI's own in every component
 OWN = {*inspect.signature(monai_run).parameters, *inspect.signature(create_workflow).parameters} - {"override"}
@@ -41,6 +40,25 @@ def check_command_line() -> None:
     one_line_errors()
     if not is_monai_bundle():
         return
+    config, overrides = _merged()
+    check_overrides(config, list(overrides))
+    check_values(config, overrides)
+
+
+def given_config() -> dict[str, Any]:
+    """What ``python -m monai.bundle run`` was given, overrides included, nothing resolved; empty from Python."""
+    if not is_monai_bundle():
+        return {}
+    config, overrides = _merged()
+    parser = ConfigParser(config)
+    for override, value in overrides.items():
+        parser[override] = [_literal(item) for item in value] if isinstance(value, list) else _literal(value)
+    given: dict[str, Any] = parser.get()
+    return given
+
+
+def _merged() -> tuple[dict[str, Any], dict[str, str | list[str]]]:
+    """The config files laid over one another, and the overrides, by id and as they were typed."""
     given: dict[str, Any] = dict(_given(sys.argv[1:]))
     if isinstance(given.get("args_file"), str):
         given = {**ConfigParser.load_config_file(given["args_file"]), **given}
@@ -52,8 +70,7 @@ def check_command_line() -> None:
     config = ConfigParser.load_config_files(names)
     known = {*OWN, *tracking, "save_execute_config"}
     overrides = {key: value for key, value in given.items() if key not in known and not key.startswith("_meta_")}
-    check_overrides(config, list(overrides))
-    check_values(config, overrides)
+    return config, overrides
 
 
 def check_overlays(names: Sequence[str]) -> None:
@@ -99,40 +116,6 @@ def check_overrides(config: dict[str, Any], overrides: Sequence[str]) -> None:
                 raise ValueError(f"override '{override}': '{part}' is {node!r} and has no parts; override it whole")
 
 
-def check_values(config: dict[str, Any], overrides: Mapping[str, Any]) -> None:
-    """Raise ``ValueError`` for the first value of another kind than the config's own, such as a word for a number.
-
-    Python takes any word for true, ``false`` too, and numbers that are words fail far from where they were typed.
-
-    Args:
-        config: the merged config.
-        overrides: values as they were typed, by id; expressions and references may be anything.
-    """
-    for override, value in overrides.items():
-        node: Any = config
-        for part in override.replace("#", "::").split("::"):
-            node = node.get(part) if isinstance(node, dict) else None
-        if isinstance(value, str) and not value.startswith(("$", "@", "%")):
-            number = isinstance(node, int | float) and not isinstance(node, bool)
-            if isinstance(node, bool) and value not in ("True", "False", "1", "0", ""):
-                raise ValueError(f"{override}='{value}' is neither True nor False: pass --{override} {not node}")
-            if number and override != "fold" and value != "None":  # folds may have names
-                _check_number(override, value, node)
-        if override == "patch_size" and isinstance(node, list) and isinstance(value, list) and len(value) != len(node):
-            typed, right = ",".join(value), str(node).replace(" ", "")
-            raise ValueError(f'patch_size=[{typed}] needs {len(node)} numbers: pass --patch_size "{right}"')
-
-
-def _check_number(override: str, value: str, node: float) -> None:
-    cure = f"pass one, such as --{override} {node}"
-    if not NUMBER.fullmatch(value):
-        raise ValueError(f"{override}='{value}' is no number: {cure}")
-    if isinstance(node, int) and not float(value).is_integer():
-        raise ValueError(f"{override}={value} is no whole number: {cure}")
-    if override in COUNTS and float(value) < 1:
-        raise ValueError(f"{override}={value} must be at least 1: {cure}")
-
-
 def component_arguments(target: str) -> tuple[list[str], bool]:
     """Names of the arguments that a component takes, and whether it takes any other name, too.
 
@@ -175,6 +158,14 @@ def _given(words: Sequence[str]) -> dict[str, str | list[str]]:
             position += 1
         given[name.replace("-", "_")] = _value(value)
     return given
+
+
+def _literal(text: Any) -> Any:
+    """A value as fire reads it."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError):
+        return text
 
 
 def _value(text: str) -> str | list[str]:

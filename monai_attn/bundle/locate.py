@@ -84,13 +84,19 @@ def copy_bundle(name: str, parent: str | PathLike[str]) -> Path:
     Raises:
         ValueError: when there is no such bundle, or it has a link to something outside its folder.
         FileExistsError: when the copy is there already.
+        OSError: when it cannot be written; nothing is left of it then.
     """
     source, target = bundle_dir(name), Path(parent) / name
     for link in links_out(source):
         check_inside(source, link)
     if os.path.lexists(target):  # a broken link counts, too
         raise FileExistsError(f"'{target}' exists already: remove it, or copy to another folder")
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "eval", ".*"))
+    try:
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "eval", ".*"))
+    except OSError as error:  # shutil's own has one reason per file
+        shutil.rmtree(target, ignore_errors=True)
+        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
+        raise OSError(f"'{target}' cannot be written ({reason}): make room there, or copy to another folder") from error
     return target
 
 

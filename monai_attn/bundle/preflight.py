@@ -139,7 +139,7 @@ def check_device(device: str | torch.device) -> None:
         device = compute_device(device)
         torch.ones(1, device=device).cpu()  # there and back, which a device like 'meta' does not survive
     except Exception as error:  # torch has another type for each back end
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+        reason = str(error).strip().splitlines()[0].split(". ")[0].rstrip(".")
         raise ValueError(
             f"device='{device}' cannot be used ({reason}): pass --device cpu or auto, or leave it out"
         ) from error

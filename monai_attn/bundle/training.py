@@ -1,10 +1,19 @@
 """Run a training from its first epoch, or from where it stopped."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any, TextIO
 
 from ..data import digest_cases
 from ..handlers import TrainingCheckpoints, explained, interruptible
+from ..whole_files import make_folder
+from .command_line import given_config
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["run_training"]
 
@@ -29,9 +38,15 @@ def run_training(
         TrainingInterrupted: after SIGINT or SIGTERM.
         FloatingPointError: when the loss or the weights become NaN or infinite.
         RuntimeError: when memory or a DataLoader worker gives out; ``OSError`` for the disk, each with what to do.
-        ValueError: as :meth:`TrainingCheckpoints.resume`.
+        ValueError: when another training writes to the folder, and as :meth:`TrainingCheckpoints.resume`.
     """
-    checkpoints.attach(trainer, {"training": digest_cases(training), "validation": digest_cases(validation)})
+    data = {"training": digest_cases(training), "validation": digest_cases(validation)}
+    checkpoints.attach(trainer, data, given_config())
+    with _alone_in(checkpoints.folder) if checkpoints.writes else nullcontext():
+        _run(trainer, checkpoints, resume)
+
+
+def _run(trainer: Any, checkpoints: TrainingCheckpoints, resume: bool) -> None:
     if resume:
         checkpoints.resume(trainer)
         if trainer.state.epoch >= trainer.state.max_epochs:
@@ -49,3 +64,44 @@ def run_training(
         if plain is None:
             raise
         raise plain from error
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of a folder."""
+    make_folder(folder, "pass an --output_dir that can be written")
+    lock = _lock(folder)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            with suppress(OSError):
+                Path(lock.name).unlink()
+            lock.close()
+
+
+def _lock(folder: Path) -> TextIO | None:
+    """A lock that goes with this process, whatever ends it; ``None`` where there are no locks to be had."""
+    if sys.platform == "win32":
+        return None
+    try:
+        file = (folder / ".training.lock").open("a+")
+    except OSError:  # what is written there later says why
+        return None
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, worker processes do not inherit it
+    except (BlockingIOError, PermissionError) as error:
+        file.seek(0)
+        process = file.read().strip()
+        file.close()
+        raise ValueError(
+            f"output_dir='{folder}' has a training that still runs (process {process}): wait until it has ended, or "
+            "pass another --output_dir"
+        ) from error
+    except OSError:  # a file system without them
+        file.close()
+        return None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file

@@ -1,6 +1,5 @@
 """Save a training after each epoch, whole, and go on from there as if it had never stopped."""
 
-import hashlib
 import json
 import logging
 import math
@@ -16,6 +15,7 @@ from torch.optim import Optimizer
 from ..networks.weights import read_weights
 from ..paths import path_argument
 from ..whole_files import remove_leftovers
+from .changes import compare, digest
 from .checkpoint_files import (
     checkpoint_files,
     earlier_folder,
@@ -38,7 +38,7 @@ class TrainingCheckpoints:
     """Keep the last two states of a training (``checkpoint_epoch<n>-<digest>.pt``) and its best network (``model.pt``).
 
     A state has the network, the optimizer, the schedule, the scaler of mixed precision, epoch and iteration, the best
-    score so far, the seed and epoch from which random numbers follow, the settings and the cases with their digests.
+    score so far, the seed and epoch from which random numbers follow, and digests of settings, config and cases.
     It is written after validation, and once before the first epoch, so that there always is one to resume from.
     ``model.pt`` and, at the end, ``model_final.pt`` are state dicts of the network alone.
 
@@ -69,19 +69,24 @@ class TrainingCheckpoints:
         self.settings = json.loads(json.dumps(settings, default=str))  # as it will come back from a file
         self.writes = writes
         self.data: Mapping[str, Mapping[str, str]] = {}
+        self.config: dict[str, str] = {}
         self.resumed = False
         self._own: set[str] = set()  # files of this training, not of one before it
         self._earlier: Path | None = None
         self._scaler: dict[str, Any] | None = None
 
-    def attach(self, trainer: Any, data: Mapping[str, Mapping[str, str]]) -> None:
+    def attach(
+        self, trainer: Any, data: Mapping[str, Mapping[str, str]], config: Mapping[str, Any] | None = None
+    ) -> None:
         """Hang on a trainer, after the handler that validates.
 
         Args:
             trainer: the one that ``evaluator`` belongs to.
             data: digest of each case's files by name, for ``training`` and ``validation``.
+            config: the whole config, where it is known; a resumed training names its parts that changed.
         """
         self.data = data
+        self.config = {key: digest(value) for key, value in (config or {}).items()}
         trainer.add_event_handler(Events.STARTED, self._start)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
         trainer.add_event_handler(Events.COMPLETED, self._finish)
@@ -97,7 +102,7 @@ class TrainingCheckpoints:
             ValueError: when all are damaged, or classes, network or cases are others than the checkpoint's.
         """
         path, state = newest_checkpoint(self.folder)
-        self._compare(str(path), state)
+        compare(str(path), state, self.settings, self.config, self.data)
         try:
             self.network.load_state_dict(state["model"])
             restore_optimizer(self.optimizer, state["optimizer"])
@@ -193,45 +198,13 @@ class TrainingCheckpoints:
             "best_of_evaluator": _best(self.evaluator),
             "random": {"seed": self.settings.get("seed"), "epoch": trainer.state.epoch},
             "settings": self.settings,
-            "settings_sha256": _digest(self.settings),
+            "settings_sha256": digest(self.settings),
+            "config": self.config,
+            "config_sha256": digest(self.config),
             "data": self.data,
-            "data_sha256": _digest(self.data),
+            "data_sha256": digest(self.data),
         }
-
-    def _compare(self, path: str, state: dict[str, Any]) -> None:
-        """Refuse or report what changed since the checkpoint."""
-        old = state["settings"]
-        anew = f"or start anew with --pretrained '{path}'"
-        changed = [key for key, value in self.settings.items() if key in old and old[key] != value]
-        for key in changed:
-            if key == "classes":
-                raise ValueError(
-                    f"class_names={self.settings[key]} are not those of '{path}', {old[key]}: set them so, {anew}"
-                )
-            logger.warning("%s=%s, until the checkpoint it was %s", key, self.settings[key], old[key])
-        before, now = _by_case(state["data"]), _by_case(self.data)
-        kinds = {
-            "changed": [case for case in before if case in now and before[case][1] != now[case][1]],
-            "is gone": [case for case in before if case not in now],
-            "is new": [case for case in now if case not in before],
-            "changed sides": [case for case in before if case in now and before[case][0] != now[case][0]],
-        }
-        for kind, found in kinds.items():
-            if found:
-                count = len({case for cases in kinds.values() for case in cases})
-                raise ValueError(
-                    f"case '{found[0]}' {kind} since '{path}' ({count} case(s) differ, by sides too): "
-                    f"restore the data and the fold, {anew}"
-                )
-
-
-def _by_case(data: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[str, str]]:
-    return {case: (side, digest) for side, cases in data.items() for case, digest in cases.items()}
 
 
 def _best(engine: Any) -> list[float]:
     return [float(engine.state.best_metric), int(engine.state.best_metric_epoch)]
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

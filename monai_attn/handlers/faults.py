@@ -12,9 +12,7 @@ from torch import nn
 
 __all__ = ["ResourceExhausted", "StopOnBadLoss", "check_finite", "explained"]
 
-MEMORY = (
-    "lower --batch_size, --patch_size or, while validating, --sw_batch_size; --cache_rate 0 keeps no cases in memory"
-)
+MEMORY = "lower --batch_size of a training, --sw_batch_size or --patch_size; --cache_rate 0 keeps no cases in memory"
 WORKERS = "pass --num_workers 0, or see that there is memory and room in /dev/shm for them (docker run --shm-size=4g)"
 
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import SHIPPED
 
 from monai_attn.bundle import check_command_line, check_overlays, check_overrides
-from monai_attn.bundle.command_line import component_arguments
+from monai_attn.bundle.command_line import component_arguments, given_config
 
 CONFIG = {
     "workflow": "train",
@@ -102,6 +102,10 @@ def typed(monkeypatch) -> Iterator[Callable[..., None]]:
         (["--learning_rate", "1e-x"], r"learning_rate='1e-x' is no number"),
         (["--max_epochs", "2.5"], r"max_epochs=2\.5 is no whole number: pass one, such as --max_epochs \d+"),
         (["--repeats", "0"], r"repeats=0 must be at least 1"),
+        (["--num_workers", "-1"], r"num_workers=-1 must be at least 0"),
+        (["--learning_rate=-0.1"], r"learning_rate=-0\.1 must be at least 0: pass one, such as --learning_rate 0"),
+        (["--cache_rate", "2"], r"cache_rate=2 must be from 0 to 1"),
+        (["--sw_overlap", "1"], r"sw_overlap=1 must be at least 0 and less than 1"),
         (["--fold", "second", "--learning_rate", "0"], None),
         (["--resume", "false"], r"resume='false' is neither True nor False: pass --resume True"),
         (["--patch_size", "[40,40]"], r"patch_size=\[40,40\] needs 3 numbers: pass --patch_size \"\["),
@@ -148,3 +152,11 @@ def test_what_is_right_passes_however_it_is_typed(files, typed, tmp_path):
 def test_nothing_is_checked_where_nothing_was_typed(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["pytest", "--config_file", "absent.json", "--nonsense"])
     check_command_line()
+
+
+@pytest.mark.filterwarnings("ignore:parsing")
+def test_the_config_is_known_with_what_was_typed(files, typed):
+    assert given_config() == {}  # from Python, nobody typed anything
+    typed("--config_file", *files("train"), "--network_def::channels", "[8,16]", "--max_epochs=5")
+    network = {**CONFIG["network_def"], "channels": [8, 16]}
+    assert given_config() == {**CONFIG, "max_epochs": 5, "network_def": network}

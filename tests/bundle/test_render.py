@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import shutil
 
 import pytest
@@ -133,3 +134,14 @@ def test_a_bundle_with_a_link_out_of_its_folder_is_not_copied(tmp_path, monkeypa
     (root / place).unlink()
     os.symlink("LICENSE", root / "LICENSE.txt")  # inside, it is as good as a file
     assert (copy_bundle(root.name, tmp_path / "new") / "LICENSE.txt").is_file()
+
+
+def test_nothing_is_left_of_a_copy_that_failed(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # a quota, which the weights exceed
+    try:
+        with pytest.raises(OSError, match=r"cannot be written \(.*File too large.*\): make room there, or copy to"):
+            copy_bundle(SHIPPED[0].name, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []

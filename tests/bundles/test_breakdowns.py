@@ -111,6 +111,9 @@ def test_signals_end_the_command_with_their_status(small, slices, tmp_path, numb
         assert process.poll() is None
         assert time.monotonic() - started < 200
         time.sleep(0.05)
+    with pytest.raises(RuntimeError) as caught:
+        workflow(small, slices, out).run()
+    assert f"has a training that still runs (process {process.pid}): wait until it" in one_line(caught.value)
     process.send_signal(number)
     out_log, log = process.communicate(timeout=60)
     assert process.returncode == status
@@ -137,4 +140,4 @@ def test_out_of_memory_says_what_to_lower(small, slices, tmp_path):  # noqa: F81
     training.parser.get_parsed_content("train::trainer").inferer = too_large
     with pytest.raises(RuntimeError) as caught:
         training.run()
-    assert re.fullmatch(r"error: out of memory \(.*\): lower --batch_size, --patch_size or.*", one_line(caught.value))
+    assert re.fullmatch(r"error: out of memory \(.*\): lower --batch_size of.*", one_line(caught.value))

@@ -146,6 +146,19 @@ def test_two_processes_score_what_one_does_and_train_on_every_case(bundle, bundl
     )
 
 
+@pytest.mark.slow
+def test_two_processes_resume_to_what_they_would_have_come_to(bundle, bundle_data, tmp_path):
+    if bundle.spatial_dims == 3:
+        pytest.skip("slices are enough")
+    options = {"dataset_dir": bundle_data(count=10), "batch_size": 1}
+    overlays = ("train", "multi_gpu_train")
+    torchrun(bundle, *overlays, cwd=tmp_path, **options, output_dir=tmp_path / "whole", max_epochs=2)
+    torchrun(bundle, *overlays, cwd=tmp_path, **options, output_dir=tmp_path / "torn", max_epochs=1)
+    torchrun(bundle, *overlays, "resume", cwd=tmp_path, **options, output_dir=tmp_path / "torn", max_epochs=2)
+    whole, torn = (torch.load(tmp_path / name / "model_final.pt", weights_only=True) for name in ("whole", "torn"))
+    assert all(torch.equal(whole[name], torn[name]) for name in whole)
+
+
 def test_a_stack_is_segmented_slice_by_slice(bundle, bundle_data, tmp_path):
     if bundle.spatial_dims == 3:
         pytest.skip("a network in 2D")

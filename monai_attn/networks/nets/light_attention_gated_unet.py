@@ -28,7 +28,7 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
         channels: Sequence[int],
         strides: Sequence[Sequence[int] | int],
         num_res_units: int = 2,
-        act: LayerName = ("LEAKYRELU", {"negative_slope": 0.1, "inplace": True}),
+        act: LayerName = ("LEAKYRELU", {"negative_slope": 0.1}),
         stem_strides: Sequence[int] | int = 2,
         head_channels: int | None = None,
         gate: Mapping[str, Any] | None = None,
