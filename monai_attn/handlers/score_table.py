@@ -1,6 +1,7 @@
 """Scores per case and per class, in the log and as CSV."""
 
 import csv
+import io
 import logging
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -13,8 +14,11 @@ from monai.utils import string_list_all_gather
 from torch import Tensor
 
 from ..paths import path_argument
+from ..whole_files import make_folder, write_whole
 
 __all__ = ["ScoreTable"]
+
+CURE = "make room and see that the folder is writable, or pass another --output_dir"
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +81,7 @@ class ScoreTable:
     def _report(self, name: str, cases: Sequence[str], scores: Tensor, log_cases: bool) -> None:
         title = name.replace("_", " ").capitalize() if name == name.lower() else name
         if self.output_dir is not None:
-            self.output_dir.mkdir(parents=True, exist_ok=True)
+            make_folder(self.output_dir, CURE)
             self._write_cases(self.output_dir / f"{name}_per_case.csv", cases, scores)
             self._write_classes(self.output_dir / f"{name}_per_class.csv", scores)
             for case, row in zip(cases, scores, strict=True):
@@ -121,5 +125,6 @@ def _number(value: Tensor | float) -> str:
 
 
 def _write(path: Path, header: list[str], rows: list[list[str]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header, *rows])
+    write_whole(path, lambda file: file.write(text.getvalue().encode()), cure=CURE)

@@ -14,10 +14,9 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
 
     Full-resolution convolutions are nearly the whole cost of a U-Net. Here a strided residual stem takes the image to
     half its resolution, gates and decoder work there and below, and a small head brings the result back. All arguments
-    are those of :class:`AttentionGatedUNet`, with other defaults. ``head_channels`` are 8 in 2D and 4 in 3D, where
-    features at full resolution are dearer. Its gates start open and have no output transform, which is most of what a
-    gate costs. Its activation is a leaky ReLU (Maas et al. 2013), since plain ReLUs that die among so few features cost
-    accuracy.
+    are those of :class:`AttentionGatedUNet`, with other defaults. Its gates start open and have no output transform,
+    which is most of what a gate costs. Its activation is a leaky ReLU (Maas et al. 2013), since plain ReLUs that die
+    among as few features as the head has cost accuracy.
     """
 
     def __init__(
@@ -30,7 +29,7 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
         num_res_units: int = 2,
         act: LayerName = ("LEAKYRELU", {"negative_slope": 0.1}),
         stem_strides: Sequence[int] | int = 2,
-        head_channels: int | None = None,
+        head_channels: int = 4,
         gate: Mapping[str, Any] | None = None,
         bias: bool = True,
         **options: Any,
@@ -46,7 +45,7 @@ class LightAttentionGatedUNet(AttentionGatedUNet):
             num_res_units=num_res_units,
             act=act,
             stem_strides=stem_strides,
-            head_channels=(8 if spatial_dims == 2 else 4) if head_channels is None else head_channels,
+            head_channels=head_channels,
             gate=gate,
             bias=bias,
             **options,

@@ -122,6 +122,14 @@ def started_again(folder: Path) -> str:
     return f"file has {kept}; first {first}; second {second}; best kept: {digest(weights(bundle)) == before}"
 
 
+def two_at_once(folder: Path) -> str:
+    """The second one starts while the first one is under way."""
+    data, bundle = d.dataset(folder / "data"), StockBundle(folder / "bundle")
+    second: list[str] = []
+    first = bundle.run_until(data, "Epoch: 5/", lambda _: second.append(str(bundle.run("train", data))), max_epochs=200)
+    return f"first {first}; second {second}; {len(list(weights(bundle).parent.iterdir()))} file(s) of weights"
+
+
 def spawned(folder: Path) -> str:
     return trained(folder, num_workers=2, **{"train::dataloader::multiprocessing_context": "spawn"})[2]
 
@@ -134,5 +142,6 @@ INTERRUPTIONS: dict[str, Callable[[Path], str]] = {
     "data loader's worker killed": worker_killed,
     "two runs": two_runs,
     "started again": started_again,
+    "two at once": two_at_once,
     "spawn": spawned,
 }
