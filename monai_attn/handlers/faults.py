@@ -70,7 +70,8 @@ def explained(error: BaseException) -> Exception | None:
     if isinstance(error, ResourceExhausted):
         return None
     text = str(error)
-    first = (text.strip().splitlines() or [""])[0].rstrip(". ")
+    lines = text.strip().splitlines() or [""]
+    first = lines[-1 if lines[0].startswith("Caught ") else 0].rstrip(". ")  # what a worker sent is a whole traceback
     low = text.lower()
     if isinstance(error, RuntimeError) and re.search(r"dataloader worker.*(exited unexpectedly|killed by signal)", low):
         return ResourceExhausted(f"a DataLoader worker died ({first}), most often for lack of memory: {WORKERS}")

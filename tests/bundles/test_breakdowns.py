@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,6 +45,21 @@ def test_a_worker_that_is_killed_is_explained(small, slices, tmp_path):  # noqa:
     assert "pass --num_workers 0" in text
     assert text.count("DataLoader worker") == 2
     assert last_state(tmp_path / "out")["epoch"] == 0
+
+
+def test_shared_memory_that_is_too_small_is_explained(small, slices, tmp_path):  # noqa: F811
+    room = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "$@"', "sh"]
+    if shutil.which("unshare") is None or subprocess.run([*room, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("cannot mount another /dev/shm here")
+    out = tmp_path / "out"
+    command = [*room, *arguments(small, slices, out, max_epochs=1, num_workers=1, patch_size=[256, 256])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: DataLoader workers could not hand over their data (")
+    assert "No space left on device" in last
+    assert "pass --num_workers 0, or see that there is memory and room in /dev/shm" in last
+    assert last_state(out)["epoch"] == 0
 
 
 def test_nan_from_augmentation_stops_and_keeps_the_good_checkpoint(small, slices, tmp_path):  # noqa: F811
