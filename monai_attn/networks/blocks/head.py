@@ -61,9 +61,14 @@ class LogitsHead(nn.Module):
         if self.up is not None:
             x = self.up(x, image)
             if not torch.jit.is_scripting():  # noqa: SIM102 (TorchScript skips the block of this very test)
-                if x.device.type == "cpu" and x.is_contiguous() and not torch.compiler.is_compiling():  # nor exporting
+                if x.device.type == "cpu" and x.is_contiguous() and not _captured():
                     # From few channels to few, oneDNN takes a fraction of the time with the channels last.
                     last: Tensor = self.conv(x.contiguous(memory_format=MEMORY_FORMATS[x.dim()]))
                     return last.contiguous()
         logits: Tensor = self.conv(x)
         return logits
+
+
+def _captured() -> bool:
+    """Whether the network is being compiled, exported or traced, where the memory's order is not ours to choose."""
+    return torch.compiler.is_compiling() or bool(torch.jit.is_tracing())  # type: ignore[no-untyped-call]
