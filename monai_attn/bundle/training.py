@@ -42,6 +42,8 @@ def run_training(
     """
     data = {"training": digest_cases(training), "validation": digest_cases(validation)}
     checkpoints.attach(trainer, data, given_config())
+    if checkpoints.writes and not resume:
+        make_folder(checkpoints.folder, "pass an --output_dir that can be written")
     with _alone_in(checkpoints.folder) if checkpoints.writes else nullcontext():
         _run(trainer, checkpoints, resume)
 
@@ -69,7 +71,6 @@ def _run(trainer: Any, checkpoints: TrainingCheckpoints, resume: bool) -> None:
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keep other trainings out of a folder."""
-    make_folder(folder, "pass an --output_dir that can be written")
     lock = _lock(folder)
     try:
         yield

@@ -1,6 +1,7 @@
 """Find the cases of a data set; images and labels are paired by name, never by sort order."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -42,8 +43,8 @@ def find_cases(
     - ``imagesTr/`` with ``labelsTr/``, or ``images/`` with ``labels/``: a label carries its image's name. Where all its
       images have more behind that name, ``brain_T1, brain_T2`` for ``brain``, or nnU-Net's ``brain_0000, brain_0001``,
       they are the channels of one case, in the order of their names.
-    - Images alone come from all lists of a datalist, or from these folders, ``imagesTs/`` and the folder itself;
-      ``dataset_dir`` may also be one image file.
+    - Images alone come from all lists of a datalist, or from these folders, ``imagesTs/`` and the folder itself; where
+      these have none, from all folders below it but ``labels*``. ``dataset_dir`` may also be one image file.
 
     Files are NIfTI, NRRD or MGZ. Hidden files are passed over.
 
@@ -66,6 +67,9 @@ def find_cases(
     folders = tuple(LABEL_FOLDERS) if labelled else (*IMAGE_FOLDERS, ".")
     cases = [case for folder in folders for case in _folder_cases(root, folder, labelled, in_channels, channel_names)]
     datalist = datalist_file(root)
+    if not (labelled or cases or datalist):  # perhaps a folder for each patient
+        below = sorted(_folders_below(root))
+        cases = [case for folder in below for case in _folder_cases(root, folder, False, in_channels, channel_names)]
     if datalist is not None:
         cases = _listed_cases(datalist, labelled, cases, in_channels, channel_names is not None)
     return sorted(cases, key=lambda case: (case["case"], str(case["image"])))
@@ -126,6 +130,12 @@ def _folder_cases(
     lonely = set(labels) - set(images) - set(channels)
     if lonely:
         logger.warning("%d label(s) in '%s' have no image: %s", len(lonely), folder, ", ".join(sorted(lonely)[:5]))
+
+
+def _folders_below(root: Path) -> Iterator[str]:
+    for folder, names, _ in os.walk(root):
+        names[:] = [name for name in names if not name.startswith((".", "labels"))]
+        yield from (str(Path(folder, name).relative_to(root)) for name in names)
 
 
 def _names(folder: Path) -> list[str]:

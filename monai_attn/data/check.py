@@ -103,7 +103,11 @@ def why_empty(dataset_dir: str | PathLike[str], labelled: bool, folder: str = "-
     if datalist is not None:
         return f"'{datalist}' lists no case whose files are here: paths in it start from its folder; correct them"
     folders = " or ".join(f"{i}/ with {k}/" for i, k in LABEL_FOLDERS.items()) if labelled else ", ".join(IMAGE_FOLDERS)
-    wanted = f"images and labels in {folders}" if labelled else f"NIfTI, NRRD or MGZ files in it, or in {folders}"
+    wanted = (
+        f"images and labels in {folders}"
+        if labelled
+        else f"NIfTI, NRRD or MGZ files in it, in {folders} or other folders"
+    )
     if not root.exists():
         return f"dataset_dir='{root}' does not exist{misread(dataset_dir)}: pass {folder} with {wanted}"
     endings = ", ".join(f"*{ending}" for ending in SUFFIXES)

@@ -58,6 +58,16 @@ def test_images_alone_come_from_every_image_folder_the_folder_itself_or_one_file
     assert [c["case"] for c in find_cases(tmp_path / "imagesTs" / "d.nii.gz")] == ["d"]
 
 
+def test_images_alone_may_lie_in_a_folder_for_each_patient(tmp_path):
+    for file in ("p1/scan.nii.gz", "p2/mri/scan.nii.gz", "p2/labels/scan.nii.gz", "labelsTs/x.nii", ".old/y.nii"):
+        save_nifti(tmp_path / file, np.zeros((4, 4), np.float32))
+    files = [str(tmp_path / file) for file in ("p1/scan.nii.gz", "p2/mri/scan.nii.gz")]
+    assert [case["image"] for case in find_cases(tmp_path)] == files
+    assert find_cases(tmp_path, labelled=True) == []
+    save_nifti(tmp_path / "own.nii.gz", np.zeros((4, 4), np.float32))
+    assert [case["case"] for case in find_cases(tmp_path)] == ["own"]  # images where they are looked for first
+
+
 def test_a_folder_called_like_a_number(tmp_path, monkeypatch):
     touch(tmp_path, "2024/a.nii")
     monkeypatch.chdir(tmp_path)
