@@ -70,7 +70,8 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
     elif isinstance(error, KeyboardInterrupt):
         number = signal.SIGTERM if isinstance(error, _Ended) else signal.SIGINT
         print(f"\ninterrupted by {number.name}", file=sys.stderr, flush=True)
-        sys.exit(128 + number)
+        sys.stdout.flush()
+        os._exit(128 + number)  # threads that fill a cache would abort an interpreter that winds up
     cause = root_cause(error)
     if isinstance(cause, TrainingInterrupted):
         sys.exit(cause.status)

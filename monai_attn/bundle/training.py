@@ -102,7 +102,17 @@ def _lock(folder: Path) -> TextIO | None:
     except OSError:  # a file system without them
         file.close()
         return None
+    if not _is_at(file, folder / ".training.lock"):  # a training that just ended has removed it
+        file.close()
+        return _lock(folder)
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+def _is_at(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -32,11 +32,15 @@ def check_values(config: dict[str, Any], overrides: Mapping[str, Any]) -> None:
             node = node.get(part) if isinstance(node, dict) else None
         if isinstance(value, str) and not value.startswith(("$", "@", "%")):
             number = isinstance(node, int | float) and not isinstance(node, bool)
-            if isinstance(node, bool) and value not in ("True", "False", "1", "0", ""):
-                raise ValueError(f"{override}='{value}' is neither True nor False: pass --{override} {not node}")
+            if (isinstance(node, bool) or override == "amp") and value not in ("True", "False", "1", "0", ""):
+                raise ValueError(
+                    f"{override}='{value}' is neither True nor False: pass --{override} {node is not True}"
+                )
             if number and override != "fold" and value != "None":  # folds may have names
                 _check_number(override, value, node)
-        if override == "patch_size" and isinstance(node, list) and isinstance(value, list) and len(value) != len(node):
+        if override == "patch_size" and isinstance(node, list) and isinstance(value, list):
+            if len(value) == len(node) and all(NUMBER.fullmatch(size) for size in value):
+                continue
             typed, right = ",".join(value), str(node).replace(" ", "")
             raise ValueError(f'patch_size=[{typed}] needs {len(node)} numbers: pass --patch_size "{right}"')
 
@@ -47,6 +51,6 @@ def _check_number(override: str, value: str, node: float) -> None:
         raise ValueError(f"{override}='{value}' is no number: {cure}")
     if isinstance(node, int) and not float(value).is_integer():
         raise ValueError(f"{override}={value} is no whole number: {cure}")
-    least, most, range_ = RANGES.get(override, (-math.inf, math.inf, ""))
+    least, most, range_ = RANGES.get(re.split("::|#", override)[-1], (-math.inf, math.inf, ""))
     if not least <= float(value) <= most:
         raise ValueError(f"{override}={value} must be {range_}: {cure}")

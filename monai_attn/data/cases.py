@@ -147,5 +147,7 @@ def _image_files(path: Path) -> list[Path]:
     return [
         file
         for file in candidates
-        if file.name.lower().endswith(SUFFIXES) and not file.name.startswith(".") and file.is_file()
+        if file.name.lower().endswith(SUFFIXES)
+        and not file.name.startswith(".")
+        and (file.is_file() or (file.is_symlink() and not file.exists()))  # a link to nothing is to be named
     ]

@@ -24,7 +24,7 @@ def datalist_file(root: Path) -> Path | None:
     if root.suffix == ".json" and root.is_file():
         return root
     for path in (root / name for name in NAMES):
-        if path.is_file() and any(isinstance(_load(path).get(key), list) for key in TRAINING):
+        if path.is_file() and any(isinstance(_load(path).get(key), list) for key in (*TRAINING, *IMAGES_ONLY)):
             return path
     return None
 

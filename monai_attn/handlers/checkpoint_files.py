@@ -89,7 +89,8 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
         except (OSError, ValueError) as error:
             logger.warning("%s; trying the one before", error)
     raise ValueError(
-        f"all {len(files)} checkpoints in output_dir='{folder}' are damaged: leave out resume.json to start anew"
+        f"all {len(files)} checkpoints in output_dir='{folder}' are damaged: leave out resume.json to start anew, with "
+        f"--pretrained '{folder / 'model.pt'}' from its best network"
     )
 
 

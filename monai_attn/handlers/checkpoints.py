@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import torch
 from ignite.engine import Events
 from torch import nn
 from torch.optim import Optimizer
@@ -146,8 +147,17 @@ class TrainingCheckpoints:
 
     def complete(self) -> None:
         """Write ``model_final.pt`` of a resumed training that is over, if what ended it came before that."""
-        if self.writes and not (self.folder / LAST).is_file():
+        if self.writes and not self._has_last():
             self._replace(LAST)
+
+    def _has_last(self) -> bool:
+        """Whether ``model_final.pt`` has the network as it is now."""
+        try:
+            last = read_weights(self.folder / LAST)
+        except (OSError, ValueError):
+            return False
+        now = self.network.state_dict()
+        return last.keys() == now.keys() and all(torch.equal(last[name], now[name].cpu()) for name in now)
 
     def _start(self, trainer: Any) -> None:
         if self._scaler and getattr(trainer, "scaler", None) is not None:  # MONAI makes it when the run starts

@@ -10,6 +10,8 @@ from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
 from torch import nn
 
+from .interruption import TrainingInterrupted
+
 __all__ = ["ResourceExhausted", "StopOnBadLoss", "check_finite", "explained"]
 
 MEMORY = "lower --batch_size of a training, --sw_batch_size or --patch_size; --cache_rate 0 keeps no cases in memory"
@@ -67,7 +69,7 @@ def check_finite(network: nn.Module, where: str) -> None:
 
 def explained(error: BaseException) -> Exception | None:
     """For what machines run out of, an exception with cause and cure in one line; ``None`` for others."""
-    if isinstance(error, ResourceExhausted):
+    if isinstance(error, ResourceExhausted | TrainingInterrupted):
         return None
     text = str(error)
     lines = text.strip().splitlines() or [""]

@@ -43,10 +43,13 @@ def interruptible(*engines: Engine) -> Iterator[None]:
         caught.append(number)
         _restore(before)
 
+    def ended() -> TrainingInterrupted:
+        name = signal.Signals(caught[0]).name
+        return TrainingInterrupted(f"{name} ended the training: go on with resume.json", caught[0])
+
     def stop(_engine: Engine) -> None:
         if caught:
-            name = signal.Signals(caught[0]).name
-            raise TrainingInterrupted(f"{name} ended the training: go on with resume.json", caught[0])
+            raise ended()
 
     if threading.current_thread() is threading.main_thread():  # Python allows it nowhere else
         before.update({number: signal.signal(number, note) for number in SIGNALS})
@@ -54,8 +57,8 @@ def interruptible(*engines: Engine) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if caught and not isinstance(error, TrainingInterrupted):  # such as workers that the same Ctrl-C ended
-            raise TrainingInterrupted(f"the training was ended ({error}): go on with resume.json", caught[0]) from error
+        if caught and not isinstance(error, TrainingInterrupted):  # such as workers that the same signal ended
+            raise ended() from error
         raise
     finally:
         _restore(before)

@@ -41,7 +41,8 @@ def test_one_line_is_printed(cause, line, capsys):
 
 
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGTERM, None), (signal.SIGINT, KeyboardInterrupt())])
-def test_a_signal_outside_of_training_is_named(number, error, capsys):
+def test_a_signal_outside_of_training_is_named(number, error, capsys, monkeypatch):
+    monkeypatch.setattr(os, "_exit", sys.exit)  # or this process would end
     if error is None:
         with pytest.raises(KeyboardInterrupt) as caught:
             _leave(number, None)

@@ -116,6 +116,17 @@ def test_a_lost_best_network_is_written_again(small, slices, tmp_path, damage, c
     assert_equal(torch.load(out / "model.pt", weights_only=True), torch.load(out / "model_final.pt", weights_only=True))
 
 
+def test_a_last_network_that_is_not_the_last_is_written_again(small, slices, tmp_path):  # noqa: F811
+    out = tmp_path / "out"
+    workflow(small, slices, out, max_epochs=2).run()
+    right = (out / "model_final.pt").read_bytes()
+    stale = {name: tensor + 1 for name, tensor in torch.load(out / "model_final.pt", weights_only=True).items()}
+    for spoil in (lambda path: torch.save(stale, path), lambda path: path.write_bytes(b"x")):
+        spoil(out / "model_final.pt")
+        workflow(small, slices, out, "resume", max_epochs=2).run()
+        assert (out / "model_final.pt").read_bytes() == right
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_the_command_with_their_status(small, slices, tmp_path, number, status):  # noqa: F811
     out = tmp_path / "out"

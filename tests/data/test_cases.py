@@ -68,6 +68,22 @@ def test_images_alone_may_lie_in_a_folder_for_each_patient(tmp_path):
     assert [case["case"] for case in find_cases(tmp_path)] == ["own"]  # images where they are looked for first
 
 
+def test_a_link_to_nothing_is_a_case_that_is_named(tmp_path):
+    save_nifti(tmp_path / "a.nii.gz", np.zeros((4, 4), np.float32))
+    (tmp_path / "b.nii.gz").symlink_to(tmp_path / "not_fetched")
+    cases = find_cases(tmp_path)
+    assert [case["case"] for case in cases] == ["a", "b"]
+    with pytest.raises((FileNotFoundError, ValueError), match=r"b\.nii\.gz"):
+        check_cases(cases, tmp_path, in_channels=1, spatial_dims=2)
+
+
+def test_a_datalist_may_have_nothing_but_images(tmp_path):
+    save_nifti(tmp_path / "far" / "a.nii.gz", np.zeros((4, 4), np.float32))
+    (tmp_path / "datalist.json").write_text('{"test": [{"image": "far/a.nii.gz", "case": "mine"}]}')
+    assert [case["case"] for case in find_cases(tmp_path)] == ["mine"]
+    assert find_cases(tmp_path, labelled=True) == []
+
+
 def test_a_folder_called_like_a_number(tmp_path, monkeypatch):
     touch(tmp_path, "2024/a.nii")
     monkeypatch.chdir(tmp_path)

@@ -158,6 +158,19 @@ def test_a_second_signal_ends_at_once():
     assert done == []
 
 
+def test_workers_that_the_signal_ended_too_are_not_its_cause():
+    def end(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly")
+
+    engine = Engine(end)
+    text = r"^SIGTERM ended the training: go on with resume\.json$"
+    with pytest.raises(TrainingInterrupted, match=text) as caught, interruptible(engine):
+        engine.run([0])
+    assert caught.value.status == 143
+    assert explained(caught.value) is None
+
+
 def test_in_another_thread_signals_stay_with_the_main_one():
     engine = Engine(lambda *_: None)
 

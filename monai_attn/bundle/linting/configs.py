@@ -11,16 +11,11 @@ from monai.utils import optional_import
 
 from .expressions import aliases_of, expression_objections, expression_strings
 from .finding import LintFinding, shown
-from .names import MODULES, target_objection
+from .names import CLASS_NAMES, MODULES, target_objection
 
 __all__ = ["config_texts", "lint_strings", "parts_of", "read_config"]
 
 SUFFIXES = (".json", ".yaml", ".yml")
-CLASS_NAMES = (
-    "reader",
-    "writer",
-    "merger_cls",
-)  # arguments in which MONAI takes a dotted name for a class, and calls it
 NAMES = ("_target_", *CLASS_NAMES)
 ABSOLUTE = re.compile(r"/\w|~[/\\]|~\w+[/\\]|~$|[A-Za-z]:[\\/]|\\\\\w|file:", re.IGNORECASE)
 UPWARDS = re.compile(r"(^|[\\/])\.\.([\\/]|$)")

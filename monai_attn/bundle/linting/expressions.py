@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from .names import EXPRESSION_ROOTS, IMPORTS, SAFE_BUILTINS, loaded, name_objection, path_objection
+from .names import (
+    CLASS_CALLERS,
+    CLASS_NAMES,
+    EXPRESSION_ROOTS,
+    IMPORTS,
+    MODULES,
+    SAFE_BUILTINS,
+    TARGET_ROOTS,
+    loaded,
+    name_objection,
+    path_objection,
+)
 
 __all__ = ["aliases_of", "expression_objections", "expression_strings", "parse_expression"]
 
@@ -119,6 +130,7 @@ class _Names:
         for name in sorted(self.bound):  # elsewhere in the expression it may still mean what it did
             if name in self.aliases or (hasattr(builtins, name) and name not in SAFE_BUILTINS) or name.startswith("__"):
                 self._add(f"'{name}' is given another meaning")
+        self.called: set[int] = set()  # functions whose arguments were looked at
         self.read_through: set[int] = set()  # modules that only lead to a member, and references
         for node in ast.walk(self.tree):  # from the outside inwards, so that a chain is met at its end
             self._visit(node)
@@ -133,12 +145,41 @@ class _Names:
         elif isinstance(node, ast.Name):
             if id(node) not in self.read_through:
                 self._name(node.id)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and (hit := DUNDER.search(node.value)):
-            self._add(f"'{hit[0]}' is one of Python's internals")
+        elif isinstance(node, ast.Call):
+            self._call(node)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self._text(node.value)
+        elif isinstance(node, ast.keyword) and node.arg in CLASS_NAMES:
+            values = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else [node.value]
+            for value in values:
+                written = isinstance(value, ast.Constant) and isinstance(value.value, str | None)
+                self._add(None if written else f"'{node.arg}' is not written out")
         elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
             self._add("'allow_pickle' unpickles")
         elif isinstance(node, ast.keyword) and node.arg == "weights_only" and not _is_true(node.value):
             self._add("'weights_only' unpickles where it is not True")
+
+    def _text(self, text: str) -> None:
+        """A dotted name in quotes may be what MONAI looks up and calls."""
+        if hit := DUNDER.search(text):
+            self._add(f"'{hit[0]}' is one of Python's internals")
+        parts = text.split(".")
+        if len(parts) > 1 and all(part.isidentifier() for part in parts):
+            if parts[0] in MODULES:
+                self._add(f"'{text}' names something of Python's")
+            elif parts[0] in TARGET_ROOTS:
+                self._add(path_objection(parts, TARGET_ROOTS))
+
+    def _call(self, call: ast.Call) -> None:
+        """Readers and writers are looked up by name: none of these may be put together where nobody sees it."""
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if not CLASS_CALLERS.fullmatch(name):
+            return
+        self.called.add(id(call.func))
+        for argument in [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg is None)]:
+            for part in argument.elts if isinstance(argument, ast.List | ast.Tuple) else [argument]:
+                if not isinstance(part, ast.Constant):
+                    self._add(f"an argument of '{name}' is not written out")
 
     def _chain(self, outermost: ast.Attribute) -> None:
         parts: list[str] = []
@@ -147,6 +188,8 @@ class _Names:
             self.read_through.add(id(node))
             parts.insert(0, node.attr)
             node = node.value
+        if CLASS_CALLERS.fullmatch(parts[-1]) and id(outermost) not in self.called:
+            self._add(f"it hands on '{parts[-1]}' as a value")
         if isinstance(node, ast.Name) and node.id in self.aliases:
             self.read_through.add(id(node))
             for path in sorted(self.aliases[node.id]):

@@ -13,6 +13,8 @@ from typing import Any
 from monai.bundle import ComponentLocator
 
 __all__ = [
+    "CLASS_CALLERS",
+    "CLASS_NAMES",
     "EXPRESSION_ROOTS",
     "IMPORTS",
     "SAFE_BUILTINS",
@@ -86,6 +88,12 @@ ONLY = {  # of these modules nothing but what is named
     "torch.utils": "checkpoint data tensorboard",
     "ignite": "contrib engine handlers metrics utils",
 }
+CLASS_NAMES = (
+    "reader",
+    "writer",
+    "merger_cls",
+)  # MONAI calls what these arguments name
+CLASS_CALLERS = re.compile(r"(Load|Save)Image(d|D|Dict)?|SlidingWindowInferer\w*|PatchInferer")  # what has them
 _locators: list[ComponentLocator] = []
 
 
