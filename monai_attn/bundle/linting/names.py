@@ -88,11 +88,7 @@ ONLY = {  # of these modules nothing but what is named
     "torch.utils": "checkpoint data tensorboard",
     "ignite": "contrib engine handlers metrics utils",
 }
-CLASS_NAMES = (
-    "reader",
-    "writer",
-    "merger_cls",
-)  # MONAI calls what these arguments name
+CLASS_NAMES = ("reader", "writer", "merger_cls")  # MONAI calls what these arguments name
 CLASS_CALLERS = re.compile(r"(Load|Save)Image(d|D|Dict)?|SlidingWindowInferer\w*|PatchInferer")  # what has them
 _locators: list[ComponentLocator] = []
 
