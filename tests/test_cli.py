@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import monai_attn
-from monai_attn import cli, demo
+from monai_attn import cli
+from monai_attn.demos import _brain as demo
 
 
 def test_version_and_usage(capsys):
@@ -80,7 +81,8 @@ def test_a_missing_extra_is_one_line_with_the_cure(monkeypatch, capsys, tmp_path
 def test_demo_goes_all_the_way_on_generated_data(tmp_path):
     """In a process of its own, because MONAI's logging keeps whatever stream it began with."""
     brief = (
-        "import sys; from monai_attn import cli, demo_training as d; d.HOURS = 0.002; sys.exit(cli.main(sys.argv[1:]))"
+        "import sys; from monai_attn import cli; from monai_attn.demos import _training as d; d.HOURS = 0.002; "
+        "sys.exit(cli.main(sys.argv[1:]))"
     )
     arguments = [sys.executable, "-c", brief, "demo", "--train", "--output_dir", "out", "--device", "cpu"]
     done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=300)

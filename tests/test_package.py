@@ -56,7 +56,7 @@ assert not any(name.startswith("monai_attn") for name in sys.modules)
 parser = ConfigParser(json.loads({json.dumps(config)!r}))
 print(type(parser.get_parsed_content("network_def")).__module__)
 """
-    assert run_python(code) == "monai_attn.networks.nets.attention_gated_unet"
+    assert run_python(code) == "monai_attn.networks.nets._attention_gated_unet"
 
 
 def test_importing_it_costs_next_to_nothing_beside_torch_and_monai():

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_attn.paths import path_argument
+from monai_attn._paths import path_argument
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,16 @@
 """From a bundle's spec to its configs, what these need at run time, and where the shipped bundles are."""
 
-from ..paths import path_argument
-from .command_line import check_command_line, check_overlays, check_overrides
-from .errors import one_line_errors
+from .._paths import path_argument
+from .._shipped_bundles import BundleInfo, bundle_dir, copy_bundle, list_bundles
+from ._command_line import check_command_line, check_overlays, check_overrides
+from ._distributed import ReshufflingSampler, rank_device, start_ranks
+from ._one_line import one_line_errors
+from ._preflight import check_device, check_output_dir, compute_device, preflight
+from ._render import render, render_spec, rendered_files
+from ._start import bundle_name, check_installed, checkpoints, run_name, sqlite_uri, warm_start
+from ._training import run_training
 from .linting import LintFinding, lint
-from .locate import BundleInfo, bundle_dir, copy_bundle, list_bundles
 from .planning import Plan, plan
-from .preflight import check_device, check_output_dir, compute_device, preflight
-from .ranks import ReshufflingSampler, rank_device, start_ranks
-from .render import render, render_spec, rendered_files
-from .start import bundle_name, check_installed, checkpoints, run_name, sqlite_uri, warm_start
-from .training import run_training
 
 __all__ = [
     "BundleInfo",

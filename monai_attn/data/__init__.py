@@ -1,19 +1,14 @@
 """From a folder of image files to checked and split cases."""
 
-from ..whole_files import OutputError, remove_leftovers
-from .cache import digest_cases
-from .case_dataset import CaseDataset, PartialBatch, SetAside, collate_cases, fault_text
-from .cases import LABEL_FOLDERS, case_name, find_cases, find_channel_names, image_files
-from .check import check_cases
-from .fingerprint import Fingerprint, measure
-from .naming import InputNameLayout
-from .outputs import InputGridWriter, SaveWholed, is_finished, label_dtype
-from .patients import find_patients
-from .readers import VolumeReader
-from .report import CaseFacts, DataReport, Finding
-from .split import known_folds, read_folds, split_cases, validation_cases
-from .survey import check, check_training_cases
-from .transforms import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced, TrustImageHeaderd
+from .._atomic_files import OutputError, remove_leftovers
+from ._case_dataset import CaseDataset, PartialBatch, SetAside, collate_cases, fault_text
+from ._cases import LABEL_FOLDERS, case_name, find_cases, find_channel_names, image_files
+from ._fingerprint import Fingerprint, measure
+from ._patients import find_patients
+from ._split import known_folds, read_folds, split_cases, validation_cases
+from ._transforms import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced, TrustImageHeaderd
+from .checks import CaseFacts, DataReport, Finding, check, check_cases, check_training_cases, digest_cases
+from .files import InputGridWriter, InputNameLayout, SaveWholed, VolumeReader, is_finished, label_dtype
 
 __all__ = [
     "LABEL_FOLDERS",

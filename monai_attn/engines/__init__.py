@@ -1,6 +1,6 @@
 """Engines beside MONAI's."""
 
-from .evaluators import CaseEnsembleEvaluator, CaseEvaluator
-from .outcome import CasesFailed, Outcome
+from ._evaluators import CaseEnsembleEvaluator, CaseEvaluator
+from ._outcome import CasesFailed, Outcome
 
 __all__ = ["CaseEnsembleEvaluator", "CaseEvaluator", "CasesFailed", "Outcome"]

@@ -1,12 +1,12 @@
 """Metrics, reports and safeguards that hang on ignite's engines."""
 
-from .checkpoints import TrainingCheckpoints
-from .faults import ResourceExhausted, StopOnBadLoss, explained
-from .freezing import FreezeEncoder
-from .interruption import TrainingInterrupted, interruptible
-from .metrics import HausdorffDistance95, MacroDice, SurfaceDice
-from .reseeding import ReseedEpochs
-from .score_table import ScoreTable
+from ._checkpoints import TrainingCheckpoints
+from ._freezing import FreezeEncoder
+from ._metrics import HausdorffDistance95, MacroDice, SurfaceDice
+from ._nan_guard import ResourceExhausted, StopOnBadLoss, explained
+from ._reseeding import ReseedEpochs
+from ._score_table import ScoreTable
+from ._signals import TrainingInterrupted, interruptible
 
 __all__ = [
     "FreezeEncoder",

@@ -1,6 +1,6 @@
 """Inferers beside MONAI's."""
 
-from .flips import FlipAveragingInferer
-from .slices import SlicewiseInferer
+from ._flips import FlipAveragingInferer
+from ._slices import SlicewiseInferer
 
 __all__ = ["FlipAveragingInferer", "SlicewiseInferer"]

@@ -1,8 +1,8 @@
 """Networks, their blocks, and their weights."""
 
+from ._weights import LoadedWeights, load_networks, load_weights
 from .blocks import AttentionGate
 from .nets import AttentionGatedUNet, LightAttentionGatedUNet
-from .weights import LoadedWeights, load_networks, load_weights
 
 __all__ = [
     "AttentionGate",

@@ -1,5 +1,5 @@
 """Pictures."""
 
-from .attention import attention_figure
+from ._attention import attention_figure
 
 __all__ = ["attention_figure"]

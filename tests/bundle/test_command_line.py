@@ -8,7 +8,7 @@ import pytest
 from conftest import SHIPPED
 
 from monai_attn.bundle import check_command_line, check_overlays, check_overrides
-from monai_attn.bundle.command_line import component_arguments, given_config
+from monai_attn.bundle._command_line import component_arguments, given_config
 
 CONFIG = {
     "workflow": "train",

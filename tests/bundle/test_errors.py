@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from monai_attn.bundle import bundle_dir, preflight
-from monai_attn.bundle.errors import _end, _leave, root_cause
+from monai_attn.bundle._one_line import _end, _leave, root_cause
 from monai_attn.data import SetAside, find_cases
 from monai_attn.engines import CasesFailed, Outcome
 

@@ -10,9 +10,9 @@ from conftest import SHIPPED, add_entries
 
 from monai_attn import cli
 from monai_attn.bundle import LintFinding, lint
-from monai_attn.bundle.linting import configs
-from monai_attn.handlers.checkpoint_files import save_checkpoint
-from monai_attn.networks.checksum import write_sha256
+from monai_attn.bundle.linting import _configs as configs
+from monai_attn.handlers._checkpoint_files import save_checkpoint
+from monai_attn.networks._checksum import write_sha256
 
 
 def change(loose: Path, name: str = "inference", **entries) -> list[LintFinding]:

@@ -2,7 +2,7 @@ import pytest
 from conftest import add_entries
 
 from monai_attn.bundle import LintFinding, lint
-from monai_attn.bundle.linting.names import target_objection
+from monai_attn.bundle.linting._names import target_objection
 
 
 def change(loose, name="inference", **entries) -> list[LintFinding]:
@@ -124,7 +124,7 @@ def test_ordinary_expressions_pass(loose, expression):
             "monai.apps.download_and_extract",
             "monai.utils.module.instantiate",
         ),
-        *("monai.data.utils.os.system", "monai_attn.bundle.locate.shutil.rmtree", "monai_attn.cli.main"),
+        *("monai.data.utils.os.system", "monai_attn._shipped_bundles.shutil.rmtree", "monai_attn.cli.main"),
         *("torch.utils.data.datapipes.utils.decoder.basichandlers", "torch.compiler.load_compiled_function"),
         *("monai.data.utils.pd.read_pickle", "monai.utils.safe_eval", "safe_eval"),
         *("run_cmd", "optional_import", "ConfigParser", "download_url", "AutoRunner", "algo_from_pickle"),

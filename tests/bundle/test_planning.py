@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from conftest import SHIPPED
 
-from monai_attn.bundle.planning.budget import Cost, fit_schedule
-from monai_attn.bundle.planning.geometry import fit_geometry
-from monai_attn.bundle.planning.recipe import flip_axes, image_transforms, left_right_pairs, network_definition
-from monai_attn.bundle.planning.transfer import copy_weights, freeze_encoder, like_spec
+from monai_attn.bundle.planning._budget import Cost, fit_schedule
+from monai_attn.bundle.planning._geometry import fit_geometry
+from monai_attn.bundle.planning._recipe import flip_axes, image_transforms, left_right_pairs, network_definition
+from monai_attn.bundle.planning._transfer import copy_weights, freeze_encoder, like_spec
 from monai_attn.data import Fingerprint
 from monai_attn.networks import LightAttentionGatedUNet
-from monai_attn.networks.checksum import check_sha256
+from monai_attn.networks._checksum import check_sha256
 
 CUBE = Fingerprint(
     spatial_dims=3,

@@ -6,8 +6,9 @@ import shutil
 import pytest
 from conftest import SHIPPED
 
+from monai_attn import _shipped_bundles as locate
 from monai_attn import cli
-from monai_attn.bundle import copy_bundle, lint, list_bundles, locate, render, rendered_files
+from monai_attn.bundle import copy_bundle, lint, list_bundles, render, rendered_files
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 import torch
 from test_resume import NAME, assert_equal, last_state, root, slices, small, workflow  # noqa: F401 - fixtures
 
-from monai_attn.bundle.errors import one_line
+from monai_attn.bundle._one_line import one_line
 
 
 class InWorker:

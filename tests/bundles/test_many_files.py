@@ -12,9 +12,9 @@ from conftest import BUNDLES, Bundle, save_nifti
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.transforms import Invertd
 
-from monai_attn.causes import root_cause
 from monai_attn.data import OutputError
 from monai_attn.engines import CasesFailed
+from monai_attn.errors import root_cause
 from monai_attn.inferers import FlipAveragingInferer
 
 BUNDLE = Bundle(BUNDLES / "hippocampus_mri_attn_segmentation")

@@ -11,7 +11,7 @@ from conftest import BUNDLES, Bundle, save_nifti
 from data.test_formats import AFFINE, save
 from monai.bundle import ConfigParser
 
-from monai_attn.bundle.errors import root_cause
+from monai_attn.bundle._one_line import root_cause
 from monai_attn.data import TrustImageHeaderd, find_cases
 
 HIPPOCAMPUS = Bundle(BUNDLES / "hippocampus_mri_attn_segmentation")
@@ -180,9 +180,9 @@ def test_five_warnings_are_logged_and_the_others_counted(tmp_path, caplog):
     root = d.dataset(tmp_path, count=16)
     for k in range(7):
         d.edit(d.label(root, f"case_{k}"), lambda v: v * 0)
-    with caplog.at_level(logging.WARNING, logger="monai_attn.data.survey"):
+    with caplog.at_level(logging.WARNING, logger="monai_attn.data.checks._dataset"):
         start(root)
-    messages = [record.getMessage() for record in caplog.records if record.name == "monai_attn.data.survey"]
+    messages = [record.getMessage() for record in caplog.records if record.name == "monai_attn.data.checks._dataset"]
     assert len(messages) == 7
     assert all("is empty: see that this is so" in message for message in messages[:5])
     assert messages[5].startswith("and 2 warning(s) more: monai-attn check ")

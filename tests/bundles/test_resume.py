@@ -14,7 +14,7 @@ from conftest import SHIPPED, Bundle, save_nifti
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 
-from monai_attn.bundle.errors import root_cause
+from monai_attn.bundle._one_line import root_cause
 from monai_attn.handlers import TrainingInterrupted
 
 NAME = "cardiac_mri_attn_segmentation_2d"  # slices train in a moment

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from monai_attn.data import check
-from monai_attn.data.volumes import Volume
+from monai_attn.data.files._volumes import Volume
 
 
 @pytest.fixture

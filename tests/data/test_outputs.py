@@ -16,6 +16,7 @@ from conftest import save_nifti
 from monai.data import MetaTensor
 from monai.transforms import SaveImaged
 
+from monai_attn._atomic_files import write_whole
 from monai_attn.data import (
     InputNameLayout,
     OutputError,
@@ -25,7 +26,6 @@ from monai_attn.data import (
     label_dtype,
     remove_leftovers,
 )
-from monai_attn.whole_files import write_whole
 
 SLOW = """
 import os, sys, time

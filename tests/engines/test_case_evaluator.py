@@ -10,9 +10,9 @@ from monai.data import DataLoader
 from monai.engines import EnsembleEvaluator, SupervisedEvaluator
 from monai.transforms import LoadImaged
 
-from monai_attn.causes import root_cause
 from monai_attn.data import CaseDataset, SetAside, collate_cases, fault_text, find_cases
 from monai_attn.engines import CaseEnsembleEvaluator, CaseEvaluator, CasesFailed, Outcome
+from monai_attn.errors import root_cause
 
 
 def evaluator(root, postprocessing=None, count=5, bad=(), batch_size=1, kind=CaseEvaluator):

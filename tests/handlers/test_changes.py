@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from monai_attn.handlers.changes import compare, digest
+from monai_attn.handlers._resume_checks import compare, digest
 
 SETTINGS = {"classes": ["liver"], "batch_size": 2}
 CONFIG = {"loss": digest({"weight": 1.0}), "augmentation": digest([]), "output_dir": digest("here")}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from monai_attn.handlers.checkpoint_files import checkpoint_files, newest_checkpoint, read_checkpoint, save_checkpoint
+from monai_attn.handlers._checkpoint_files import checkpoint_files, newest_checkpoint, read_checkpoint, save_checkpoint
 
 STATE = {"epoch": 0, "model": {"weight": torch.arange(300_000.0)}}
 
@@ -18,7 +18,7 @@ KILL = """
 import os, random, signal, sys, time
 from pathlib import Path
 import torch
-from monai_attn.handlers.checkpoint_files import checkpoint_files, newest_checkpoint, save_checkpoint, save_whole
+from monai_attn.handlers._checkpoint_files import checkpoint_files, newest_checkpoint, save_checkpoint, save_whole
 
 torch.set_num_threads(1)  # a fork of a process with OpenMP threads would hang
 

@@ -24,7 +24,7 @@ from monai_attn.handlers import (
     explained,
     interruptible,
 )
-from monai_attn.handlers.schedules import restore_optimizer, restore_schedule
+from monai_attn.handlers._restore import restore_optimizer, restore_schedule
 
 BAD = float("nan")
 

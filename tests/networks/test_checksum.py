@@ -5,7 +5,7 @@ import torch
 from test_weights import network, weights_file
 
 from monai_attn import load_weights
-from monai_attn.networks.checksum import write_sha256
+from monai_attn.networks._checksum import write_sha256
 
 
 def test_the_sha256_beside_a_file_is_what_sha256sum_checks(tmp_path):

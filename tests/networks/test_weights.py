@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from monai_attn import AttentionGatedUNet, load_weights
-from monai_attn.networks.checksum import write_sha256
+from monai_attn.networks._checksum import write_sha256
 
 
 def network(**options) -> AttentionGatedUNet:

@@ -1,6 +1,6 @@
 """What is wrong with a bundle, read without running any of it."""
 
-from .finding import LintFinding
-from .lint import lint
+from ._finding import LintFinding
+from ._lint import lint
 
 __all__ = ["LintFinding", "lint"]

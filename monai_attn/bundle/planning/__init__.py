@@ -1,5 +1,5 @@
 """From a data set's measures to a bundle for it."""
 
-from .plan import Plan, plan
+from ._plan import Plan, plan
 
 __all__ = ["Plan", "plan"]

@@ -1,10 +1,10 @@
 """Building blocks of the networks."""
 
-from .attention_gate import AttentionGate
-from .convolution import DoubleConvolution, UpConvolution, level_convolutions
-from .decoder import GatedDecoderLevel
-from .head import LogitsHead
-from .resize import FarEndPad, crop_to
+from ._attention_gate import AttentionGate
+from ._convolution import DoubleConvolution, UpConvolution, level_convolutions
+from ._decoder import GatedDecoderLevel
+from ._head import LogitsHead
+from ._resize import FarEndPad, crop_to
 
 __all__ = [
     "AttentionGate",

@@ -1,6 +1,6 @@
 """Networks."""
 
-from .attention_gated_unet import AttentionGatedUNet
-from .light_attention_gated_unet import LightAttentionGatedUNet
+from ._attention_gated_unet import AttentionGatedUNet
+from ._light_attention_gated_unet import LightAttentionGatedUNet
 
 __all__ = ["AttentionGatedUNet", "LightAttentionGatedUNet"]

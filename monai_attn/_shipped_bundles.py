@@ -1,0 +1,126 @@
+"""Where the shipped bundles are, what they do, and how to get a copy."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+__all__ = ["BundleInfo", "bundle_dir", "check_inside", "copy_bundle", "find_bundle", "links_out", "list_bundles"]
+
+PACKAGE = Path(__file__).resolve().parent
+CLONE = PACKAGE.parent
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """What ``monai-attn list`` shows of a bundle.
+
+    Attributes:
+        name: name of its folder.
+        task: what it segments.
+        modality: such as "MR" or "CT".
+        spatial_dims: 2 or 3.
+        dice: mean Dice on held-back cases, as its card says; NaN where there is none.
+        megabytes: size of its weights in MB (10**6 bytes).
+    """
+
+    name: str
+    task: str
+    modality: str
+    spatial_dims: int
+    dice: float
+    megabytes: float
+
+
+def bundle_dir(name: str) -> Path:
+    """Folder of a shipped bundle: inside an installed wheel, or beside the package in a clone.
+
+    Raises:
+        ValueError: when there is no bundle of that name; the message lists those there are.
+    """
+    shipped = _shipped()
+    if name not in shipped:
+        raise ValueError(f"bundle '{name}' is not shipped: use one of {', '.join(sorted(shipped)) or '(none found)'}")
+    return shipped[name]
+
+
+def find_bundle(bundle: str | PathLike[str]) -> Path:
+    """Folder of a bundle, from that folder or a shipped bundle's name. Raises as :func:`bundle_dir`."""
+    return Path(bundle) if Path(bundle).is_dir() else bundle_dir(str(bundle))
+
+
+def list_bundles() -> list[BundleInfo]:
+    """The shipped bundles, sorted by name."""
+    infos = []
+    for name, root in sorted(_shipped().items()):
+        metadata = json.loads((root / "configs" / "metadata.json").read_text(encoding="utf-8"))
+        image = metadata["network_data_format"]["inputs"]["image"]
+        weights = root / "models" / "model.pt"
+        infos.append(
+            BundleInfo(
+                name=name,
+                task=metadata["task"],
+                modality=image["modality"],
+                spatial_dims=len(image["spatial_shape"]),
+                dice=metadata.get("eval_metrics", {}).get("dice_mean", float("nan")),
+                megabytes=weights.stat().st_size / 1e6 if weights.is_file() else 0.0,
+            )
+        )
+    return infos
+
+
+def copy_bundle(name: str, parent: str | PathLike[str]) -> Path:
+    """Copy a shipped bundle to ``<parent>/<name>``, where it can be edited.
+
+    Args:
+        name: the bundle.
+        parent: folder that gets the bundle's; made if it does not exist.
+
+    Returns:
+        the copy.
+
+    Raises:
+        ValueError: when there is no such bundle, or it has a link to something outside its folder.
+        FileExistsError: when the copy is there already.
+        OSError: when it cannot be written; nothing is left of it then.
+    """
+    source, target = bundle_dir(name), Path(parent) / name
+    for link in links_out(source):
+        check_inside(source, link)
+    if os.path.lexists(target):  # a broken link counts, too
+        raise FileExistsError(f"'{target}' exists already: remove it, or copy to another folder")
+    try:
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "eval", ".*"))
+    except OSError as error:  # shutil's own has one reason per file
+        shutil.rmtree(target, ignore_errors=True)
+        reason = error.args[0][0][2] if isinstance(error, shutil.Error) else error
+        raise OSError(f"'{target}' cannot be written ({reason}): make room there, or copy to another folder") from error
+    return target
+
+
+def links_out(root: Path) -> list[Path]:
+    """Symbolic links in a bundle that lead out of its folder; none is followed."""
+    entries = [Path(folder, name) for folder, folders, names in os.walk(root) for name in (*folders, *names)]
+    return sorted(path for path in entries if path.is_symlink() and not _is_inside(root, path))
+
+
+def check_inside(root: Path, path: Path) -> None:
+    """Raise ``ValueError`` when a link makes a bundle's file one that lies elsewhere."""
+    if not _is_inside(root, path):
+        place = path.relative_to(root).as_posix()
+        raise ValueError(
+            f"'{place}' of bundle '{root}' links to something outside its folder: put the file itself there"
+        )
+
+
+def _is_inside(root: Path, path: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))  # unlike resolve, at ease with loops
+
+
+def _shipped() -> dict[str, Path]:
+    home = PACKAGE / "bundles"  # a wheel's; a folder of that name beside the package counts in a clone only
+    if not home.is_dir() and (CLONE / "pyproject.toml").is_file():
+        home = CLONE / "bundles"
+    return {path.parents[1].name: path.parents[1] for path in home.glob("*/configs/metadata.json")}

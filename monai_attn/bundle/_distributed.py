@@ -1,0 +1,56 @@
+"""Several processes, one for each GPU, as ``torchrun`` starts them."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from monai.data import DistributedSampler
+
+from ._one_line import one_line_errors
+
+__all__ = ["ReshufflingSampler", "rank_device", "start_ranks"]
+
+
+def start_ranks() -> None:
+    """Join the process group that ``torchrun`` prepared: NCCL where there is CUDA, gloo on CPU.
+
+    Raises:
+        ValueError: when the program was not started by ``torchrun``, or there are fewer GPUs than processes.
+    """
+    if "LOCAL_RANK" not in os.environ:
+        raise ValueError(
+            "this config runs in several processes: start it with "
+            "torchrun --standalone --nproc_per_node=<GPUs> -m monai.bundle run ..."
+        )
+    if torch.cuda.is_available():
+        count = torch.cuda.device_count()
+        if int(os.environ["LOCAL_RANK"]) >= count:
+            raise ValueError(f"process {os.environ['LOCAL_RANK']} has no GPU of its own: pass --nproc_per_node={count}")
+        torch.cuda.set_device(rank_device())
+    torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    one_line_errors()  # again, since that has put a hook of its own before ours, which loses the exit status
+
+
+def rank_device() -> torch.device:
+    """The GPU of this process, or the CPU where there is no CUDA."""
+    rank = os.environ.get("LOCAL_RANK", "0")
+    return torch.device(f"cuda:{rank}" if torch.cuda.is_available() else "cpu")
+
+
+class ReshufflingSampler(DistributedSampler):
+    """MONAI's ``DistributedSampler`` with a new order in each epoch, without anyone having to call ``set_epoch``.
+
+    Args:
+        dataset: what to sample from; each process gets the same number of items.
+        seed: seed of the orders.
+    """
+
+    def __init__(self, dataset: Any, seed: int = 0) -> None:
+        super().__init__(dataset, even_divisible=True, shuffle=True, seed=seed)
+
+    def __iter__(self) -> Iterator[int]:
+        """Indices of the next epoch."""
+        order = list(super().__iter__())
+        self.set_epoch(self.epoch + 1)  # not after the last one, which is drawn when the next epoch has begun
+        yield from order

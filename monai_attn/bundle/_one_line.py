@@ -1,0 +1,96 @@
+"""Turn an exception into one line and an exit status at the command line, and only there."""
+
+import logging
+import os
+import re
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+from typing import NoReturn
+
+from ..data import OutputError
+from ..engines import CasesFailed
+from ..errors import root_cause
+from ..handlers import ResourceExhausted, TrainingInterrupted, explained
+
+__all__ = ["one_line_errors"]
+
+_PLAIN = (CasesFailed, OutputError)  # they name the files, whose names may hold any word
+_EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, ResourceExhausted, TrainingInterrupted)
+_FROM_WORKER = re.compile(r"Caught \w+ in (DataLoader worker process \d+)")
+
+
+class _Ended(KeyboardInterrupt):
+    """SIGTERM, which ends what runs as Ctrl-C does."""
+
+
+def one_line_errors() -> None:
+    """Let ``python -m monai.bundle`` end with one line instead of MONAI's nested tracebacks.
+
+    Exceptions stay what they are: only the interpreter's last resort, which prints what nobody caught, is replaced, so
+    that callers of MONAI's bundle API notice nothing. The exit status is 1, after Ctrl-C 130 and after SIGTERM 143.
+    With the environment variable ``MONAI_ATTN_DEBUG`` set, the tracebacks come back.
+    """
+    if not is_monai_bundle():
+        return
+    sys.excepthook = _end
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_without_traceback)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _leave)  # until a training begins, which has a checkpoint to finish
+
+
+def is_monai_bundle() -> bool:
+    """Whether the program that runs is ``python -m monai.bundle``."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec is not None and spec.name == "monai.bundle.__main__"
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """MONAI's engines log the traceback of what ends them, before anyone can say it in a line."""
+    if not os.environ.get("MONAI_ATTN_DEBUG"):
+        record.exc_info = None
+    return True
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Ended(number)
+
+
+def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stdout.flush()
+    if os.environ.get("MONAI_ATTN_DEBUG"):
+        sys.__excepthook__(kind, error, trace)
+    elif isinstance(error, Exception):
+        cause = root_cause(error)
+        before = cause.lines if isinstance(cause, CasesFailed) else []
+        text = "\n".join(["", *before, one_line(error)])  # a progress bar may have left its line open
+        print(text, file=sys.stderr, flush=True)
+    elif isinstance(error, KeyboardInterrupt):
+        number = signal.SIGTERM if isinstance(error, _Ended) else signal.SIGINT
+        print(f"\ninterrupted by {number.name}", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(128 + number)  # threads that fill a cache would abort an interpreter that winds up
+    cause = root_cause(error)
+    if isinstance(cause, TrainingInterrupted):
+        sys.exit(cause.status)
+
+
+def one_line(error: BaseException) -> str:
+    """What happened, in one line; what nobody foresaw with its type and the way to its traceback."""
+    cause = root_cause(error)
+    plain = cause if isinstance(cause, _PLAIN) else explained(cause)
+    worker = _FROM_WORKER.match(str(cause))
+    text = " ".join(str(plain or cause).split())
+    if worker and plain is None:
+        text = f"{_first_error(str(cause))} (in {worker[1]}, set MONAI_ATTN_DEBUG=1 to see where)"
+    elif plain is None and not isinstance(cause, _EXPECTED):
+        text = f"{type(cause).__name__}: {text} (set MONAI_ATTN_DEBUG=1 to see where)"
+    return f"error: {text}"
+
+
+def _first_error(report: str) -> str:
+    """The innermost exception of a traceback that a worker process sent as text."""
+    innermost = report.split("\nThe above exception was the direct cause")[0].strip()
+    return " ".join(innermost.splitlines()[-1].split())

@@ -1,0 +1,163 @@
+"""What only shows when the cases of a data set are looked at together."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ._report import CaseFacts, Finding
+
+__all__ = ["channel_findings", "geometry_findings", "label_findings", "memory_findings", "outside", "scale_findings"]
+
+SPACING_OUTLIER = 2.0  # times the median
+SCALE_OUTLIER = 10.0  # times the median
+RARE = 0.5  # of the cases
+BYTES = 4  # of a voxel in float32
+
+
+def channel_findings(facts: list[CaseFacts], in_channels: int | None) -> Iterator[Finding]:
+    """Cases with another number of channels than wanted or than most, and slices among volumes."""
+    wanted = in_channels or _most_common([f.channels for f in facts])
+    slices = 2 * sum(_flat(f) for f in facts) > len(facts)
+    for f in facts:
+        if f.channels != wanted:
+            whose = "the network takes" if in_channels else "most cases have"
+            text = f"image '{f.image[0]}' has {f.channels} channel(s), but {whose} {wanted}"
+            yield Finding("error", f.case, f"{text}: add those that are missing, or take the case out")
+        if (len(f.shape) == 2 and not slices) or (slices and not _flat(f)):
+            kind, others = ("a volume", "slices") if slices else ("a slice", "volumes")
+            text = f"image '{f.image[0]}' of shape {f.shape} is {kind}, but most others are {others}"
+            yield Finding("error", f.case, f"{text}: convert it, or take the case out")
+
+
+def label_findings(facts: list[CaseFacts], num_classes: int | None) -> Iterator[Finding]:
+    """Values outside the classes, empty labels, rare classes.
+
+    Args:
+        facts: of cases with labels.
+        num_classes: with background; ``None`` where neither the caller nor the data set says.
+    """
+    seen = sorted({0, *(value for f in facts for value in f.label_voxels)})
+    if num_classes is None and seen != list(range(len(seen))):
+        remap = ", ".join(f"{value} -> {k}" for k, value in enumerate(seen) if value != k)
+        yield Finding("error", "", f"the labels' values are {seen}, with gaps: write 0, 1, ... ({remap})")
+    for f in facts:
+        text = None if num_classes is None else outside(f, num_classes, seen)
+        if text:
+            yield Finding("error", f.case, text)
+    empty = [f for f in facts if not set(f.label_voxels) - {0}]
+    if facts and len(empty) == len(facts):
+        yield Finding("error", "", "all labels are empty: see that they are the right files, and write 1, 2, ...")
+        return
+    for f in empty:
+        yield Finding("warning", f.case, f"label '{f.label}' is empty: see that this is so")
+    for value in seen if num_classes is None else range(num_classes):
+        count = sum(value in f.label_voxels for f in facts)
+        if value and count < RARE * len(facts):
+            text = f"class {value} is in {count} of {len(facts)} cases: add cases with it, or merge it with another"
+            yield Finding("warning", "", text)
+
+
+def outside(facts: CaseFacts, num_classes: int, seen: Sequence[int] = ()) -> str | None:
+    """Whether a label has values beyond its classes, and what they could become.
+
+    Args:
+        facts: of the case.
+        num_classes: with background.
+        seen: values in other labels, which stand for classes already.
+    """
+    wrong = [value for value in sorted(facts.label_voxels) if value >= num_classes]
+    if not wrong:
+        return None
+    free = [k for k in range(1, num_classes) if k not in seen and k not in facts.label_voxels]
+    remap = ", ".join(f"{value} -> {k}" for value, k in zip(wrong, free, strict=False))
+    text = f"label '{facts.label}' has the values {wrong[:5]}, but the classes are 0 to {num_classes - 1}"
+    return f"{text}: remap them{f' ({remap})' if remap else ''}, or train for more classes (out_channels)"
+
+
+def geometry_findings(facts: list[CaseFacts]) -> Iterator[Finding]:
+    """Spacings far from the others', and orientations that differ."""
+    facts = _of_one_rank(facts)
+    if not facts:
+        return
+    median = np.median([f.spacing_mm for f in facts], axis=0)
+    for f in facts:
+        ratio = np.maximum(np.array(f.spacing_mm) / median, median / np.array(f.spacing_mm)).max()
+        if ratio > SPACING_OUTLIER:
+            text = f"spacing {_sizes(f.spacing_mm)} mm is far from the median {_sizes(median)} mm"
+            yield Finding("warning", f.case, f"image '{f.image[0]}': {text}: see that the header is right")
+    counts = Counter(f.orientation for f in facts)
+    if len(counts) > 1:
+        shown = ", ".join(f"{count} {axes}" for axes, count in counts.most_common())
+        text = f"orientations are mixed ({shown}): 3D bundles turn all to RAS; see that left and right are right"
+        yield Finding("warning", "", text)
+
+
+def scale_findings(facts: list[CaseFacts]) -> Iterator[Finding]:
+    """Channels whose values span far more or less than those of other cases."""
+    for channel in range(max((len(f.percentiles) for f in facts), default=0)):
+        spans = [(f, f.percentiles[channel][2] - f.percentiles[channel][0]) for f in facts if channel < f.channels]
+        positive = [span for _, span in spans if span > 0]
+        median = float(np.median(positive)) if positive else 1.0
+        for f, span in spans:
+            image = f"image '{f.image[min(channel, len(f.image) - 1)]}'"
+            which = f" in channel {channel}" if f.channels > len(f.image) else ""
+            if span <= 0:
+                text = f"{image} is almost constant{which}: see that it is the right file"
+                yield Finding("warning", f.case, text)
+            elif max(span / median, median / span) > SCALE_OUTLIER:
+                text = f"intensities span {span:.3g}{which}, in the median case {median:.3g}"
+                yield Finding("warning", f.case, f"{image}: {text}: see that the unit is the same")
+
+
+def memory_findings(
+    facts: list[CaseFacts],
+    num_classes: int | None = None,
+    memory_gb: float | None = None,
+    spacing_mm: Sequence[float] | None = None,
+) -> Iterator[Finding]:
+    """Cases that resampling would make too large.
+
+    Args:
+        facts: of cases.
+        num_classes: with background; by default what the labels have.
+        memory_gb: what one case may take; by default half of this machine's.
+        spacing_mm: to which cases are resampled; by default their median.
+    """
+    facts = _of_one_rank(facts)
+    if not facts:
+        return
+    limit = _half_of_memory_gb() if memory_gb is None else memory_gb
+    target = np.median([f.spacing_mm for f in facts], axis=0) if spacing_mm is None else np.array(spacing_mm)
+    classes = num_classes or max((max(f.label_voxels, default=0) for f in facts), default=0) + 1
+    for f in facts:
+        voxels = np.prod(f.shape, dtype=float) * np.prod(f.spacing_mm) / np.prod(target[: len(f.shape)])
+        needed = voxels * BYTES * (f.channels + 2 * classes) / 1e9  # the image, its logits, and their softmax
+        if needed > limit:
+            text = f"image '{f.image[0]}' resampled to {_sizes(target)} mm takes {needed:.1f} GB of {limit:.1f} GB"
+            yield Finding("error", f.case, f"{text}: crop it, correct its spacing, or choose a coarser one")
+
+
+def _flat(facts: CaseFacts) -> bool:
+    return len(facts.shape) == 2 or facts.shape[2] == 1
+
+
+def _of_one_rank(facts: list[CaseFacts]) -> list[CaseFacts]:
+    rank = _most_common([len(f.shape) for f in facts])
+    return [f for f in facts if len(f.shape) == rank]
+
+
+def _most_common(values: list[int]) -> int:
+    return Counter(values).most_common(1)[0][0] if values else 0
+
+
+def _sizes(values: Sequence[float] | np.ndarray) -> str:
+    return " x ".join(f"{size:.3g}" for size in values)
+
+
+def _half_of_memory_gb() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2e9
+    except (ValueError, OSError, AttributeError):  # not on this system
+        return 8.0

@@ -1,0 +1,105 @@
+"""Remember what was found in files, by their content, so that a second check costs seconds."""
+
+import functools
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .._cases import case_name, image_files
+from ._report import CaseFacts
+
+__all__ = ["cache_key", "content_digest", "digest_cases", "recall", "remember"]
+
+VERSION = 2  # of what an inspection measures; another number makes all that was remembered void
+VARIABLE = "MONAI_ATTN_CACHE"  # another folder, or "off"
+
+
+def content_digest(paths: Sequence[str]) -> list[str]:
+    """A digest of each file's bytes.
+
+    Raises:
+        OSError: when a file cannot be read.
+    """
+    return [_file_digest(path, (info := os.stat(path)).st_size, info.st_mtime_ns, info.st_ctime_ns) for path in paths]
+
+
+def digest_cases(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """A digest of the content of each case's image and label, by name: the same wherever the files are.
+
+    Args:
+        cases: as :func:`find_cases` returns them.
+
+    Raises:
+        OSError: when a file cannot be read.
+    """
+    files = {case["case"]: [*image_files(case), *([case["label"]] if "label" in case else [])] for case in cases}
+    return {name: hashlib.sha256(" ".join(content_digest(paths)).encode()).hexdigest() for name, paths in files.items()}
+
+
+@functools.lru_cache(maxsize=100_000)
+def _file_digest(path: str, _size: int, _modified_ns: int, _changed_ns: int) -> str:
+    """Read once in a run, unless the file changes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def cache_key(facts: CaseFacts, trust_image_header: bool) -> str:
+    """Name of what is remembered of a case: the content of its files, and all else that decides how they are read.
+
+    Paths are no part of it, so that a data set may move; endings are, since a good file may be misnamed.
+    """
+    files = [*facts.image, *([facts.label] if facts.label else [])]
+    endings = [Path(file).name[len(case_name(file)) :].lower() for file in files]
+    parts = [str(VERSION), str(len(facts.image)), str(trust_image_header), *endings, *facts.digests]
+    return hashlib.blake2b("|".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def recall(key: str, case: CaseFacts) -> CaseFacts | None:
+    """What was remembered, with the present name and paths of ``case``, or ``None``."""
+    folder = _folder()
+    if folder is None:
+        return None
+    try:
+        content = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))
+        facts = CaseFacts(**{**content, "case": case.case, "image": case.image, "label": case.label})
+        facts.shape, facts.spacing_mm = tuple(facts.shape), tuple(facts.spacing_mm)
+        facts.percentiles = [(low, median, high) for low, median, high in facts.percentiles]
+        facts.foreground = tuple(facts.foreground)
+        facts.label_voxels = {int(value): count for value, count in facts.label_voxels.items()}
+        facts.thickness_mm = {int(value): size for value, size in facts.thickness_mm.items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # not there, damaged, or of another version
+        return None
+    return facts
+
+
+def remember(key: str, facts: CaseFacts) -> None:
+    """Keep the facts of a case without faults; where the cache cannot be written, nothing happens."""
+    folder = _folder()
+    if folder is None:
+        return
+    content = {name: value for name, value in asdict(facts).items() if name not in ("case", "image", "label")}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as file:
+            json.dump(content, file)
+        os.replace(file.name, folder / f"{key}.json")  # whole or not at all, for others that read meanwhile
+    except OSError:
+        return
+
+
+def _folder() -> Path | None:
+    chosen = os.environ.get(VARIABLE, "")
+    if chosen.lower() == "off":
+        return None
+    if chosen:
+        return Path(chosen)
+    try:
+        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # nobody's home
+        return None
+    return Path(root) / "monai-attn" / "inspections"

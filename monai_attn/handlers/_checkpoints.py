@@ -1,0 +1,220 @@
+"""Save a training after each epoch, whole, and go on from there as if it had never stopped."""
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Events
+from torch import nn
+from torch.optim import Optimizer
+
+from .._atomic_files import remove_leftovers
+from .._paths import path_argument
+from ..networks._weights import read_weights
+from ._checkpoint_files import (
+    checkpoint_files,
+    earlier_folder,
+    newest_checkpoint,
+    save_checkpoint,
+    save_whole,
+    set_aside,
+)
+from ._nan_guard import check_finite
+from ._restore import restore_optimizer, restore_schedule
+from ._resume_checks import compare, digest
+
+__all__ = ["TrainingCheckpoints"]
+
+BEST, LAST = "model.pt", "model_final.pt"
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingCheckpoints:
+    """Keep the last two states of a training (``checkpoint_epoch<n>-<digest>.pt``) and its best network (``model.pt``).
+
+    A state has the network, the optimizer, the schedule, the scaler of mixed precision, epoch and iteration, the best
+    score so far, the seed and epoch from which random numbers follow, and digests of settings, config and cases.
+    It is written after validation, and once before the first epoch, so that there always is one to resume from.
+    ``model.pt`` and, at the end, ``model_final.pt`` are state dicts of the network alone.
+
+    Args:
+        output_dir: where to.
+        network: what is trained, bare or wrapped for several processes.
+        optimizer: of the network.
+        lr_scheduler: of the optimizer, with ``state_dict``; ``None`` without one.
+        evaluator: validates, and has the best score; higher is better.
+        settings: plain values of the config that a resumed training is compared with; ``classes`` must not change,
+            ``batch_size`` makes epochs of another length, and what differs is named in the log.
+        writes: whether this process writes, in a training with several.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | PathLike[str],
+        network: nn.Module,
+        optimizer: Optimizer,
+        lr_scheduler: Any,
+        evaluator: Any,
+        settings: Mapping[str, Any],
+        writes: bool = True,
+    ) -> None:
+        self.folder = path_argument("output_dir", output_dir)
+        self.network: nn.Module = getattr(network, "module", network)
+        self.optimizer, self.lr_scheduler, self.evaluator = optimizer, lr_scheduler, evaluator
+        self.settings = json.loads(json.dumps(settings, default=str))  # as it will come back from a file
+        self.writes = writes
+        self.data: Mapping[str, Mapping[str, str]] = {}
+        self.config: dict[str, str] = {}
+        self.resumed = False
+        self._own: set[str] = set()  # files of this training, not of one before it
+        self._earlier: Path | None = None
+        self._scaler: dict[str, Any] | None = None
+
+    def attach(
+        self, trainer: Any, data: Mapping[str, Mapping[str, str]], config: Mapping[str, Any] | None = None
+    ) -> None:
+        """Hang on a trainer, after the handler that validates.
+
+        Args:
+            trainer: the one that ``evaluator`` belongs to.
+            data: digest of each case's files by name, for ``training`` and ``validation``.
+            config: the whole config, where it is known; a resumed training names its parts that changed.
+        """
+        self.data = data
+        self.config = {key: digest(value) for key, value in (config or {}).items()}
+        trainer.add_event_handler(Events.STARTED, self._start)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+        trainer.add_event_handler(Events.COMPLETED, self._finish)
+
+    def resume(self, trainer: Any) -> None:
+        """Put everything back as it was after the last epoch whose checkpoint is whole.
+
+        Args:
+            trainer: before it runs.
+
+        Raises:
+            FileNotFoundError: when there is no checkpoint.
+            ValueError: when all are damaged, or classes, network or cases are others than the checkpoint's.
+        """
+        path, state = newest_checkpoint(self.folder)
+        compare(str(path), state, self.settings, self.config, self.data)
+        try:
+            self.network.load_state_dict(state["model"])
+            restore_optimizer(self.optimizer, state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            first = next(line for line in (*str(error).splitlines()[1:], str(error)) if line.strip())
+            raise ValueError(
+                f"checkpoint '{path}' is of another network or optimizer ({' '.join(first.split())[:200]}): set "
+                "network_def and optimizer as they were, or leave out resume.json to start anew"
+            ) from error
+        restore_schedule(self.lr_scheduler, self.optimizer, state["lr_scheduler"])
+        self._scaler = state["scaler"]
+        for engine, name in ((trainer, "trainer"), (self.evaluator, "evaluator")):
+            engine.state.best_metric, engine.state.best_metric_epoch = state[f"best_of_{name}"]
+        trainer.state.epoch = state["epoch"]
+        trainer.state.iteration = state["epoch"] * trainer.state.epoch_length
+        self.resumed = True
+        self._own = {LAST, *([BEST] if self.evaluator.state.best_metric_epoch > 0 else [])}
+        self._find_best(state["epoch"])
+        if self.writes:
+            newer = [file.name for file in checkpoint_files(self.folder)]
+            self._set_aside(*newer[: newer.index(path.name)])  # damaged; they would look like the newest
+        if state["iteration"] != trainer.state.iteration:
+            logger.warning("an epoch now has %d iterations", trainer.state.epoch_length)
+        logger.info("resuming from '%s' after epoch %d of %d", path, state["epoch"], trainer.state.max_epochs)
+
+    def _find_best(self, epoch: int) -> None:
+        """Where ``model.pt`` is lost, write it again if the epoch at hand was the best; else seek another best."""
+        best = self.evaluator.state
+        if best.best_metric_epoch <= 0:
+            return
+        try:
+            read_weights(self.folder / BEST)
+        except (OSError, ValueError) as error:
+            if best.best_metric_epoch == epoch:
+                logger.warning("%s; it is written again from the checkpoint", error)
+                if self.writes:
+                    self._replace(BEST)
+            else:
+                logger.warning("%s; the best of the epochs to come takes its place", error)
+                best.best_metric, best.best_metric_epoch = -1, -1
+
+    def complete(self) -> None:
+        """Write ``model_final.pt`` of a resumed training that is over, if what ended it came before that."""
+        if self.writes and not self._has_last():
+            self._replace(LAST)
+
+    def _has_last(self) -> bool:
+        """Whether ``model_final.pt`` has the network as it is now."""
+        try:
+            last = read_weights(self.folder / LAST)
+        except (OSError, ValueError):
+            return False
+        now = self.network.state_dict()
+        return last.keys() == now.keys() and all(torch.equal(last[name], now[name].cpu()) for name in now)
+
+    def _start(self, trainer: Any) -> None:
+        if self._scaler and getattr(trainer, "scaler", None) is not None:  # MONAI makes it when the run starts
+            trainer.scaler.load_state_dict(self._scaler)
+        if not self.writes:
+            return
+        remove_leftovers(self.folder)
+        if self.resumed:
+            return
+        self._set_aside(*(file.name for file in checkpoint_files(self.folder)))
+        save_checkpoint(self.folder, trainer.state.epoch, self._state(trainer))
+
+    def _save(self, trainer: Any) -> None:
+        epoch = trainer.state.epoch
+        check_finite(self.network, f"after epoch {epoch}")
+        if not self.writes:
+            return
+        best = self.evaluator.state
+        if best.best_metric_epoch == epoch and math.isfinite(best.best_metric):
+            self._replace(BEST)
+        save_checkpoint(self.folder, epoch, self._state(trainer))
+
+    def _finish(self, _trainer: Any) -> None:
+        if self.writes:
+            self._replace(LAST)
+
+    def _replace(self, name: str) -> None:
+        if name not in self._own:
+            self._set_aside(name)
+            self._own.add(name)
+        save_whole(self.folder / name, self.network.state_dict())
+
+    def _set_aside(self, *names: str) -> None:
+        """Move files of an earlier training to a folder of their own, one for all that this training moves."""
+        self._earlier = self._earlier or earlier_folder(self.folder)
+        set_aside(self.folder, self._earlier, *names)
+
+    def _state(self, trainer: Any) -> dict[str, Any]:
+        scaler = getattr(trainer, "scaler", None)
+        return {
+            "epoch": trainer.state.epoch,
+            "iteration": trainer.state.iteration,
+            "model": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "lr_scheduler": None if self.lr_scheduler is None else self.lr_scheduler.state_dict(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+            "best_of_trainer": _best(trainer),
+            "best_of_evaluator": _best(self.evaluator),
+            "random": {"seed": self.settings.get("seed"), "epoch": trainer.state.epoch},
+            "settings": self.settings,
+            "settings_sha256": digest(self.settings),
+            "config": self.config,
+            "config_sha256": digest(self.config),
+            "data": self.data,
+            "data_sha256": digest(self.data),
+        }
+
+
+def _best(engine: Any) -> list[float]:
+    return [float(engine.state.best_metric), int(engine.state.best_metric_epoch)]
