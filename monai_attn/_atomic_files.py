@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic writes: a reader sees the complete file or none."""
 
 import errno
 import os
@@ -9,18 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from .errors import OutputError
+
 __all__ = ["OutputError", "make_folder", "remove_leftovers", "write_whole"]
 
 PREFIX, ENDING = ".monai-attn-", ".part"  # hidden, and no ending that readers of images look for
 STALE_S = 3600.0  # a file that somebody still writes is younger
 CURE = (
-    "make room and see that the folder is writable, or pass another --output_dir; --skip_existing True then goes on "
-    "where this run ended"
+    "make room and see that the folder is writable, or pass another `output_dir`; with `skip_existing` the next run "
+    "goes on where this one ended"
 )
-
-
-class OutputError(OSError):
-    """The folder of results cannot take them; no other case would fare better."""
 
 
 def write_whole(

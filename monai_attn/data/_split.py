@@ -150,7 +150,8 @@ def validation_cases(
         return split_cases(cases, dataset_dir, fold, **options)[1]
     if known_folds(cases, dataset_dir) is not None:
         logger.warning(
-            "fold=None: evaluating all %d cases, those that weights were trained on included; --fold 0 holds to fold 0",
+            "fold=None: evaluating all %d cases, some of which the weights may have been trained on; `fold` 0 keeps to "
+            "those of fold 0",
             len(cases),
         )
     return cases

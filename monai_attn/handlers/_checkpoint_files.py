@@ -1,4 +1,4 @@
-"""Checkpoint files that are whole or not there: written under another name, read back, and only then renamed."""
+"""Checkpoint files: written under another name, read back, and only then renamed."""
 
 import hashlib
 import io
@@ -80,8 +80,8 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
     files = checkpoint_files(folder)
     if not files:
         raise FileNotFoundError(
-            f"output_dir='{folder}' has no checkpoint_epoch*.pt to resume from: pass the --output_dir of the training, "
-            "or leave out resume.json to start one"
+            f"output_dir='{folder}' has no checkpoint_epoch*.pt to resume from: pass the `output_dir` of the "
+            "training, or leave out resume.json to start one"
         )
     for path in files:
         try:
@@ -90,7 +90,7 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
             logger.warning("%s; trying the one before", error)
     raise ValueError(
         f"all {len(files)} checkpoints in output_dir='{folder}' are damaged: leave out resume.json to start anew, with "
-        f"--pretrained '{folder / 'model.pt'}' from its best network"
+        f"`pretrained` '{folder / 'model.pt'}' from its best network"
     )
 
 
@@ -155,5 +155,5 @@ def _write(path: Path, content: bytes) -> None:
         path.with_name(f"{path.name}.sha256").unlink(missing_ok=True)  # of the file that is about to go
 
     cure = f"what was there before is intact; free {len(content) / 1e6:.0f} MB there, then go on with resume.json"
-    make_folder(path.parent, "pass an --output_dir that can be written")
+    make_folder(path.parent, "pass an `output_dir` that can be written")
     write_whole(path, lambda file: file.write(content), check, cure)

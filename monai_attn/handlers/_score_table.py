@@ -18,7 +18,7 @@ from .._paths import path_argument
 
 __all__ = ["ScoreTable"]
 
-CURE = "make room and see that the folder is writable, or pass another --output_dir"
+CURE = "make room and see that the folder is writable, or pass another `output_dir`"
 
 logger = logging.getLogger(__name__)
 

@@ -9,21 +9,11 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
-__all__ = ["TrainingInterrupted", "interruptible"]
+from ..errors import TrainingInterrupted
+
+__all__ = ["interruptible"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class TrainingInterrupted(RuntimeError):  # noqa: N818 - no error, as KeyboardInterrupt is none
-    """A signal ended the training, whose last checkpoint is complete.
-
-    Attributes:
-        status: for the shell, 130 after Ctrl-C and 143 after SIGTERM.
-    """
-
-    def __init__(self, text: str, number: int) -> None:
-        super().__init__(text)
-        self.status = 128 + number
 
 
 @contextmanager
