@@ -2,13 +2,13 @@
 
 from .._paths import path_argument
 from .._shipped_bundles import BundleInfo, bundle_dir, copy_bundle, list_bundles
-from ._command_line import check_command_line, check_overlays, check_overrides
-from ._distributed import ReshufflingSampler, rank_device, start_ranks
+from ._command_line import check_command_line, check_overlays, check_overrides, given_config
+from ._distributed import ReshufflingSampler, not_main, rank_device, start_ranks
 from ._one_line import one_line_errors
-from ._preflight import check_device, check_output_dir, compute_device, preflight
+from ._preflight import check_device, check_output_dir, compute_device, path_in
 from ._render import render, render_spec, rendered_files
-from ._start import bundle_name, check_installed, checkpoints, run_name, sqlite_uri, warm_start
-from ._training import run_training
+from ._tracking import bundle_name, check_installed, run_name, sqlite_uri
+from ._weights import checkpoints, load_checkpoint, warm_start
 from .linting import LintFinding, lint
 from .planning import Plan, plan
 
@@ -28,18 +28,20 @@ __all__ = [
     "checkpoints",
     "compute_device",
     "copy_bundle",
+    "given_config",
     "lint",
     "list_bundles",
+    "load_checkpoint",
+    "not_main",
     "one_line_errors",
     "path_argument",
+    "path_in",
     "plan",
-    "preflight",
     "rank_device",
     "render",
     "render_spec",
     "rendered_files",
     "run_name",
-    "run_training",
     "sqlite_uri",
     "start_ranks",
     "warm_start",

@@ -4,7 +4,6 @@ MONAI adds a misspelt override as a new key and goes on, and lays any config ove
 show either, so this looks at the command line itself.
 """
 
-import ast
 import inspect
 import re
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fire.parser import DefaultParseValue
 from monai.bundle import ConfigParser
 from monai.bundle import run as monai_run
 from monai.bundle.scripts import create_workflow
@@ -20,7 +20,9 @@ from monai.utils import optional_import
 
 from ._one_line import is_monai_bundle, one_line_errors
 from ._override_values import check_values
+from ._preflight import check_bundle_root
 from ._render import unknown_key
+from ._switches import names_without_effect
 
 __all__ = ["check_command_line", "check_overlays", "check_overrides", "given_config"]
 
@@ -35,6 +37,7 @@ def check_command_line() -> None:
     Called from Python, where nothing of this can be seen, it does nothing.
 
     Raises:
+        FileNotFoundError: when the bundle is not where ``bundle_root`` says.
         ValueError: on an override of a key that the configs do not have, an overlay without its base, or not after it.
     """
     one_line_errors()
@@ -43,18 +46,23 @@ def check_command_line() -> None:
     config, overrides = _merged()
     check_overrides(config, list(overrides))
     check_values(config, overrides)
+    root = overrides.get("bundle_root", config.get("bundle_root"))
+    check_bundle_root(root if isinstance(root, str) else str(root))
 
 
 def given_config() -> dict[str, Any]:
-    """What ``python -m monai.bundle run`` was given, overrides included, nothing resolved; empty from Python."""
+    """The parts of the config that a training run learns by, as ``python -m monai.bundle run`` was given them.
+
+    Overrides are included, nothing is resolved. Empty from Python, where nothing of this can be seen.
+    """
     if not is_monai_bundle():
         return {}
     config, overrides = _merged()
     parser = ConfigParser(config)
     for override, value in overrides.items():
-        parser[override] = [_literal(item) for item in value] if isinstance(value, list) else _literal(value)
-    given: dict[str, Any] = parser.get()
-    return given
+        parser[override] = list(map(_literal, value)) if isinstance(value, list) else _literal(value)
+    without = names_without_effect()
+    return {key: value for key, value in parser.get().items() if key not in without}
 
 
 def _merged() -> tuple[dict[str, Any], dict[str, str | list[str]]]:
@@ -160,18 +168,15 @@ def _given(words: Sequence[str]) -> dict[str, str | list[str]]:
     return given
 
 
-def _literal(text: Any) -> Any:
-    """A value as fire reads it."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError):
-        return text
+def _literal(text: str) -> Any:
+    """A value as MONAI's command line (fire) reads it."""
+    return DefaultParseValue(text)  # type: ignore[no-untyped-call]
 
 
 def _value(text: str) -> str | list[str]:
     if (text[:1], text[-1:]) not in (("[", "]"), ("(", ")")) or Path(text).exists():
         return text
-    try:
-        return [str(item) for item in ast.literal_eval(text)]
-    except (ValueError, SyntaxError):  # [a.json,b.json] without quotes, which fire takes for strings, too
-        return [item.strip(" '\"") for item in text.strip("[]()").split(",")]
+    items = _literal(text)
+    if isinstance(items, list | tuple):
+        return [str(item) for item in items]
+    return [item.strip(" '\"") for item in text.strip("[]()").split(",")]  # [a/b.json,c.json]: fire leaves it a text

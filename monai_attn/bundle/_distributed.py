@@ -9,7 +9,7 @@ from monai.data import DistributedSampler
 
 from ._one_line import one_line_errors
 
-__all__ = ["ReshufflingSampler", "rank_device", "start_ranks"]
+__all__ = ["ReshufflingSampler", "not_main", "rank_device", "start_ranks"]
 
 
 def start_ranks() -> None:
@@ -36,6 +36,11 @@ def rank_device() -> torch.device:
     """The GPU of this process, or the CPU where there is no CUDA."""
     rank = os.environ.get("LOCAL_RANK", "0")
     return torch.device(f"cuda:{rank}" if torch.cuda.is_available() else "cpu")
+
+
+def not_main() -> bool:
+    """Whether this is one of several processes and not the first, which alone prints and tracks."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_rank() > 0
 
 
 class ReshufflingSampler(DistributedSampler):

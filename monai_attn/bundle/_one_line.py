@@ -9,16 +9,14 @@ import threading
 from types import FrameType, TracebackType
 from typing import NoReturn
 
-from ..data import OutputError
 from ..engines import CasesFailed
-from ..errors import root_cause
-from ..handlers import ResourceExhausted, TrainingInterrupted, explained
+from ..errors import OutputError, ResourceExhausted, TrainingInterrupted, explain, root_cause, worker_report
 
 __all__ = ["one_line_errors"]
 
 _PLAIN = (CasesFailed, OutputError)  # they name the files, whose names may hold any word
 _EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, ResourceExhausted, TrainingInterrupted)
-_FROM_WORKER = re.compile(r"Caught \w+ in (DataLoader worker process \d+)")
+_ARGUMENT = re.compile(r"`(\w+)`")  # as lower rooms name one that helps
 
 
 class _Ended(KeyboardInterrupt):
@@ -64,7 +62,7 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
         sys.__excepthook__(kind, error, trace)
     elif isinstance(error, Exception):
         cause = root_cause(error)
-        before = cause.lines if isinstance(cause, CasesFailed) else []
+        before = [_with_switches(line) for line in cause.lines] if isinstance(cause, CasesFailed) else []
         text = "\n".join(["", *before, one_line(error)])  # a progress bar may have left its line open
         print(text, file=sys.stderr, flush=True)
     elif isinstance(error, KeyboardInterrupt):
@@ -78,19 +76,20 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
 
 
 def one_line(error: BaseException) -> str:
-    """What happened, in one line; what nobody foresaw with its type and the way to its traceback."""
+    """What happened, in one line; what nobody foresaw with its type and the way to its traceback.
+
+    Rooms below name an argument that helps as ```output_dir```; here it becomes the switch ``--output_dir``.
+    """
     cause = root_cause(error)
-    plain = cause if isinstance(cause, _PLAIN) else explained(cause)
-    worker = _FROM_WORKER.match(str(cause))
-    text = " ".join(str(plain or cause).split())
-    if worker and plain is None:
-        text = f"{_first_error(str(cause))} (in {worker[1]}, set MONAI_ATTN_DEBUG=1 to see where)"
+    plain = cause if isinstance(cause, _PLAIN) else explain(cause)
+    report = worker_report(cause) if plain is None else None
+    text = str(plain or cause)
+    if report is not None:
+        text = f"{report.kind}: {report.text} (in {report.worker}, set MONAI_ATTN_DEBUG=1 to see where)"
     elif plain is None and not isinstance(cause, _EXPECTED):
         text = f"{type(cause).__name__}: {text} (set MONAI_ATTN_DEBUG=1 to see where)"
-    return f"error: {text}"
+    return f"error: {_with_switches(' '.join(text.split()))}"
 
 
-def _first_error(report: str) -> str:
-    """The innermost exception of a traceback that a worker process sent as text."""
-    innermost = report.split("\nThe above exception was the direct cause")[0].strip()
-    return " ".join(innermost.splitlines()[-1].split())
+def _with_switches(text: str) -> str:
+    return _ARGUMENT.sub(r"--\1", text)

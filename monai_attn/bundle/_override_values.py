@@ -1,20 +1,16 @@
-"""Values typed on the command line, held against those that the config has in their place."""
+"""Check overrides against the type and range of the values they replace."""
 
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from ._switches import RANGES, SWITCHES
+
 __all__ = ["check_values"]
 
 NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
-COUNTS = ("max_epochs", "val_interval", "repeats", "batch_size", "sw_batch_size")
-RANGES = {
-    **dict.fromkeys(COUNTS, (1, math.inf, "at least 1")),
-    **dict.fromkeys(("num_workers", "freeze_encoder_epochs", "learning_rate"), (0, math.inf, "at least 0")),
-    "cache_rate": (0, 1, "from 0 to 1"),
-    "sw_overlap": (0, math.nextafter(1, 0), "at least 0 and less than 1"),
-}
+FLAGS = ("True", "False", "1", "0", "")
 
 
 def check_values(config: dict[str, Any], overrides: Mapping[str, Any]) -> None:
@@ -27,30 +23,31 @@ def check_values(config: dict[str, Any], overrides: Mapping[str, Any]) -> None:
         overrides: values as they were typed, by id; expressions and references may be anything.
     """
     for override, value in overrides.items():
+        parts = override.replace("#", "::").split("::")
         node: Any = config
-        for part in override.replace("#", "::").split("::"):
+        for part in parts:
             node = node.get(part) if isinstance(node, dict) else None
+        kind = SWITCHES[parts[-1]].kind if parts[-1] in SWITCHES else None
         if isinstance(value, str) and not value.startswith(("$", "@", "%")):
-            number = isinstance(node, int | float) and not isinstance(node, bool)
-            if (isinstance(node, bool) or override == "amp") and value not in ("True", "False", "1", "0", ""):
+            if (isinstance(node, bool) or kind == "flag") and value not in FLAGS:
                 raise ValueError(
                     f"{override}='{value}' is neither True nor False: pass --{override} {node is not True}"
                 )
-            if number and override != "fold" and value != "None":  # folds may have names
-                _check_number(override, value, node)
-        if override == "patch_size" and isinstance(node, list) and isinstance(value, list):
+            number = isinstance(node, int | float) and not isinstance(node, bool)
+            if number and kind != "name" and value != "None":  # folds may have names
+                _check_number(override, value, node, *RANGES.get(kind or "part", (-math.inf, math.inf, "")))
+        if kind == "sizes" and isinstance(node, list) and isinstance(value, list):
             if len(value) == len(node) and all(NUMBER.fullmatch(size) for size in value):
                 continue
             typed, right = ",".join(value), str(node).replace(" ", "")
-            raise ValueError(f'patch_size=[{typed}] needs {len(node)} numbers: pass --patch_size "{right}"')
+            raise ValueError(f'{override}=[{typed}] needs {len(node)} numbers: pass --{override} "{right}"')
 
 
-def _check_number(override: str, value: str, node: float) -> None:
+def _check_number(override: str, value: str, node: float, least: float, most: float, words: str) -> None:
     cure = f"pass one, such as --{override} {node}"
     if not NUMBER.fullmatch(value):
-        raise ValueError(f"{override}='{value}' is no number: {cure}")
+        raise ValueError(f"{override}='{value}' is not a number: {cure}")
     if isinstance(node, int) and not float(value).is_integer():
-        raise ValueError(f"{override}={value} is no whole number: {cure}")
-    least, most, range_ = RANGES.get(re.split("::|#", override)[-1], (-math.inf, math.inf, ""))
+        raise ValueError(f"{override}={value} is not a whole number: {cure}")
     if not least <= float(value) <= most:
-        raise ValueError(f"{override}={value} must be {range_}: {cure}")
+        raise ValueError(f"{override}={value} must be {words}: {cure}")

@@ -1,7 +1,9 @@
 """A bundle's spec and the templates -> its config files."""
 
 import difflib
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from os import PathLike
@@ -23,34 +25,44 @@ OVERLAYS = (
     "inference_probabilities",
     "inference_ensemble",
     "tracking_mlflow",
+    "tracking_tensorboard",
 )
 REQUIRED = "_required_"
-WIDTH = 110
+WIDTH = 120
+DESCRIPTION = "_desc_"
+RENDERED = "Rendered from bundle.json: change that and run monai-attn render, which does not overwrite edits made here."
+STAMP = re.compile(r"\[([0-9a-f]{12})\]")  # digest of what was rendered, which tells edits from an older rendering
 
 
-def render(bundle_root: str | PathLike[str], write: bool = True) -> list[Path]:
+def render(bundle_root: str | PathLike[str], write: bool = True, overwrite: bool = False) -> list[Path]:
     """Write ``configs/`` of a bundle from its ``bundle.json`` and the templates.
 
     Args:
         bundle_root: folder with ``bundle.json``.
         write: otherwise only see what would change.
+        overwrite: whether files that were edited by hand since they were rendered are replaced, too.
 
     Returns:
         the files that changed, or would.
 
     Raises:
+        FileExistsError: when a file to be replaced has been edited; nothing is written then.
         FileNotFoundError: when there is no ``bundle.json``.
         ValueError: when it cannot be read, has unknown keys, or lacks some that must be there.
     """
-    root = Path(bundle_root)
-    changed = []
-    for name, text in rendered_files(root).items():
-        path = root / "configs" / name
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            changed.append(path)
-            if write:
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(text, encoding="utf-8")
+    folder = Path(bundle_root) / "configs"
+    texts = {folder / name: text for name, text in rendered_files(bundle_root).items()}
+    old = {path: path.read_text(encoding="utf-8", errors="replace") for path in texts if path.is_file()}
+    changed = [path for path, text in texts.items() if old.get(path) != text]
+    edited = [path for path in changed if path in old and not _is_as_rendered(old[path])]
+    if write and edited and not overwrite:
+        raise FileExistsError(
+            f"'{edited[0]}' was edited since it was rendered ({len(edited)} file(s) in all): move the change to "
+            "bundle.json, or pass --force to lose it"
+        )
+    for path in changed if write else []:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(texts[path], encoding="utf-8")
     return changed
 
 
@@ -86,8 +98,9 @@ def rendered_files(bundle_root: str | PathLike[str]) -> dict[str, str]:
         if name not in sections:
             raise unknown_key(f"'{path}': section", name, sections)
     configs = (*BASES, *OVERLAYS, "metadata")
-    result = {f"{name}.json": _pretty(render_config(name, spec, str(path))) + "\n" for name in configs}
-    result["logging.conf"] = _template("logging.conf")
+    result = {f"{name}.json": _pretty(_stamped(render_config(name, spec, str(path)))) + "\n" for name in configs}
+    logging = _template("logging.conf")
+    result["logging.conf"] = f"# {RENDERED} [{_digest(logging)}]\n{logging}"
     return result
 
 
@@ -100,6 +113,11 @@ def render_config(name: str, spec: dict[str, Any], where: str = "bundle.json") -
     for template in templates:
         for key, value in spec.get(template, {}).items():
             _replace(content, key, value, f"'{where}': {template}")
+    if "common" in templates:  # what only some bundles need, such as pairs of sides
+        references = set(re.findall(r"@(\w+)", json.dumps(content)))
+        shared = json.loads(_template("common.json"))
+        keep = {*references, "imports", "bundle_root"}
+        content = {key: value for key, value in content.items() if key in keep or key not in shared}
     missing = [key for key, value in content.items() if value == REQUIRED]
     if missing:
         raise ValueError(f"'{where}': {templates[-1]} needs '{missing[0]}', which has no default: add it")
@@ -113,6 +131,28 @@ def unknown_key(where: str, key: str, known: list[str]) -> ValueError:
     if not near and len(known) <= 12:
         cure = f"known are {', '.join(sorted(known))}"
     return ValueError(f"{where} '{key}' is unknown: {cure}")
+
+
+def _stamped(content: dict[str, Any]) -> dict[str, Any]:
+    """A config that says that it was rendered, and how to tell whether it was edited since."""
+    content = {key: value for key, value in content.items() if key != DESCRIPTION}
+    return {DESCRIPTION: f"{RENDERED} [{_digest(content)}]", **content}
+
+
+def _is_as_rendered(text: str) -> bool:
+    """Whether a file is what some rendering has written, its layout aside."""
+    try:
+        content = json.loads(text)
+        said = str(content.pop(DESCRIPTION, "")) if isinstance(content, dict) else ""
+    except ValueError:  # logging.conf
+        said, _, content = text.partition("\n")
+    stamp = STAMP.search(said)
+    return stamp is not None and stamp[1] == _digest(content)
+
+
+def _digest(content: Any) -> str:
+    text = content if isinstance(content, str) else json.dumps(content)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _template(name: str) -> str:

@@ -2,7 +2,9 @@
 
 from .._atomic_files import OutputError, remove_leftovers
 from ._case_dataset import CaseDataset, PartialBatch, SetAside, collate_cases, fault_text
+from ._case_names import EnsureCased
 from ._cases import LABEL_FOLDERS, case_name, find_cases, find_channel_names, image_files
+from ._checked_dataset import CheckedDataset, prepare_training
 from ._fingerprint import Fingerprint, measure
 from ._patients import find_patients
 from ._split import known_folds, read_folds, split_cases, validation_cases
@@ -14,7 +16,9 @@ __all__ = [
     "LABEL_FOLDERS",
     "CaseDataset",
     "CaseFacts",
+    "CheckedDataset",
     "DataReport",
+    "EnsureCased",
     "Finding",
     "Fingerprint",
     "InputGridWriter",
@@ -44,6 +48,7 @@ __all__ = [
     "known_folds",
     "label_dtype",
     "measure",
+    "prepare_training",
     "read_folds",
     "remove_leftovers",
     "split_cases",

@@ -1,23 +1,25 @@
-"""A data set of which one bad case does not spoil the others."""
+"""A data set of images to segment, of which one bad case does not spoil the others."""
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
-import torch
 from monai.data import Dataset, list_data_collate
+from torch import nn
 
-from ..errors import root_cause
-from ._cases import case_name, image_files
-from .checks._cases import image_problem
-from .files._names import InputNameLayout
-from .files._writer import is_finished
+from ..errors import is_out_of_memory, root_cause
+from ..networks import network_shape
+from ._cases import LABEL_FOLDERS, case_name, find_cases, image_files, named_case
+from .checks import image_problem, why_empty
+from .files import InputNameLayout, is_finished
 
 __all__ = ["CaseDataset", "PartialBatch", "SetAside", "collate_cases", "fault_text"]
 
-MEMORY = "lower --sw_batch_size and --num_workers, pass --device cpu, or crop the image or make it coarser"
+MEMORY = "lower `sw_batch_size` and `num_workers`, set `device` to cpu, or crop the image or make it coarser"
 
 logger = logging.getLogger(__name__)
 
@@ -49,43 +51,58 @@ class CaseDataset(Dataset):
     """Data set of images to segment, which checks each when its turn comes and gives :class:`SetAside` for a bad one.
 
     For ``num_workers`` above 0, too. :func:`collate_cases` must make the batches, and
-    :class:`monai_attn.engines.CaseEvaluator` take them.
+    :class:`monai_attn.engines.CaseEvaluator` take them. Only headers are read here; what the voxels show, the reader
+    raises when the transforms load them, so that each image is read once.
 
     Args:
-        data: cases as :func:`find_cases` returns them.
+        data: cases as :func:`find_cases` returns them; one without a name under ``case`` gets its file's.
         transform: as of ``monai.data.Dataset``.
-        in_channels: channels that the network takes.
-        spatial_dims: 2 or 3.
-        stacks: whether a 2D network may be given 3D images, as stacks of slices.
+        network: the network that the images are for: it says how many axes and channels they must have.
+        dataset_dir: where the cases were looked for, named where there are none.
         layout: what the results are called.
         skip_existing: whether to set aside the cases whose result is there and whole; needs ``layout``.
     """
 
     def __init__(
         self,
-        data: Sequence[Any],
+        data: Sequence[Mapping[str, Any]],
         transform: Any,
-        in_channels: int,
-        spatial_dims: int,
-        stacks: bool = False,
+        network: nn.Module,
+        dataset_dir: str | PathLike[str] = ".",
         layout: InputNameLayout | None = None,
         skip_existing: bool = False,
     ) -> None:
-        super().__init__(data, transform)
-        self.kind = (in_channels, spatial_dims, stacks)
-        self.layout = layout if skip_existing else None
+        super().__init__([named_case(case) for case in data], transform)
+        self.shape = network_shape(network)
+        self.dataset_dir, self.layout, self.skip_existing = dataset_dir, layout, skip_existing
         self.first_with: dict[str, int] = {}
-        for index, case in enumerate(data):
+        for index, case in enumerate(self.data):
             self.first_with.setdefault(image_files(case)[0], index)
+
+    def prepare(self) -> None:
+        """See that there is a case at all, and that the results go elsewhere; the engine calls this before it starts.
+
+        Raises:
+            FileNotFoundError: when there is no case.
+            ValueError: when the folder of the results holds images or labels.
+        """
+        if not self.data:
+            raise FileNotFoundError(why_empty(self.dataset_dir, labelled=False))
+        labelled = find_cases(self.dataset_dir, labelled=True, in_channels=self.shape.in_channels)
+        if self.layout is not None and self.layout.output_dir.resolve() in _data_folders([*self.data, *labelled]):
+            raise ValueError(
+                f"output_dir='{self.layout.output_dir}' holds images or labels, which results would replace: "
+                "set another `output_dir`"
+            )
 
     def _transform(self, index: int) -> Any:
         case = dict(self.data[index])
         image = image_files(case)[0]
-        case.setdefault("case", case_name(image))
         try:
-            if self.layout is not None and is_finished(self.layout.target(image), image):
+            if self.layout is not None and self.skip_existing and is_finished(self.layout.target(image), image):
                 return SetAside(case["case"], image)
-            fault = self._listed_twice(index, image) or image_problem(case, *self.kind)
+            fault = self._listed_twice(index, image)
+            fault = fault or image_problem(case, self.shape.in_channels, self.shape.spatial_dims, stacks=True)
             if fault is None:
                 return self.transform(case)
         except Exception as error:  # whatever a transform makes of a file that passed
@@ -97,7 +114,7 @@ class CaseDataset(Dataset):
         first = self.first_with.get(image, index)
         if first == index:
             return None
-        return f"'{image}' is the (first) image of case '{self.data[first]['case']}', too: list it once"
+        return f"'{image}' is also the (first) image of case '{self.data[first]['case']}': list it once"
 
 
 def collate_cases(items: Sequence[Any]) -> Any:
@@ -126,15 +143,18 @@ def fault_text(error: BaseException, image: str) -> str:
         logger.error("image '%s'", image, exc_info=error)
     cause = root_cause(error)
     text = " ".join(str(cause).split()) or type(cause).__name__
-    low = text.lower()
-    if isinstance(cause, MemoryError | torch.OutOfMemoryError) or "out of memory" in low or "allocate memory" in low:
-        return f"image '{image}' takes too much memory ({_first_sentence(text)}): {MEMORY}"
+    if is_out_of_memory(cause):
+        return f"image '{image}' takes too much memory ({text.split('. ')[0].rstrip('.')}): {MEMORY}"
     if not isinstance(cause, OSError | ValueError):
         text = f"{type(cause).__name__}: {text}"
     if image in text:
         return text
-    return f"image '{image}' fails ({text}): mend it, or take it out; with MONAI_ATTN_DEBUG=1 the log says where"
+    return f"image '{image}' fails ({text}): fix or remove it; with MONAI_ATTN_DEBUG=1 the log says where"
 
 
-def _first_sentence(text: str) -> str:
-    return text.split(". ")[0].rstrip(".")
+def _data_folders(cases: Sequence[Mapping[str, Any]]) -> set[Path]:
+    """Folders of the cases' images, and those beside them that hold labels, asked for or not."""
+    images = {Path(file).resolve().parent for case in cases for file in image_files(case)}
+    labels = {Path(case["label"]).resolve().parent for case in cases if "label" in case}
+    beside = {folder.parent / LABEL_FOLDERS[folder.name] for folder in images if folder.name in LABEL_FOLDERS}
+    return images | labels | {folder for folder in beside if any(case_name(f) != f.name for f in folder.glob("*"))}

@@ -11,7 +11,7 @@ from .._paths import path_argument
 from ._channels import join_channels, name_channels, number_channels
 from ._datalist import datalist_file, read_datalist
 
-__all__ = ["case_name", "find_cases", "find_channel_names", "image_files"]
+__all__ = ["case_name", "find_cases", "find_channel_names", "image_files", "named_case"]
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,16 @@ def find_channel_names(dataset_dir: str | PathLike[str]) -> list[str]:
 
 def image_files(case: Mapping[str, Any]) -> list[str]:
     """Paths of a case's images, one for each channel or one for all."""
-    return [case["image"]] if isinstance(case["image"], str) else list(case["image"])
+    images = case["image"]
+    return [str(images)] if isinstance(images, str | PathLike) else [str(path) for path in images]
+
+
+def named_case(case: Mapping[str, Any]) -> dict[str, Any]:
+    """A case with a name under ``case``: its own, or that of its image; of its label for a list of images."""
+    if case.get("case"):
+        return dict(case)
+    joined = not isinstance(case["image"], str | PathLike) and "label" in case  # not named after one of its channels
+    return {**case, "case": case_name(case["label"] if joined else image_files(case)[0])}
 
 
 def _listed_cases(
@@ -98,8 +107,7 @@ def _listed_cases(
     """Cases of a datalist; of the files beside it that it does not list, images to segment are taken, too."""
     cases = read_datalist(datalist, labelled)
     for case in cases:
-        joined = isinstance(case["image"], list) and "label" in case  # named after the label, not after one channel
-        case["case"] = str(case.get("case", case_name(case["label"] if joined else image_files(case)[0])))
+        case["case"] = str(named_case(case)["case"])
         if not labelled:
             case.pop("label", None)
     listed = {Path(file).resolve() for case in cases for file in image_files(case)}

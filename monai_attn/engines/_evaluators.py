@@ -8,22 +8,44 @@ from typing import Any
 import torch
 from monai.engines import EnsembleEvaluator, SupervisedEvaluator
 
-from ..data import OutputError, PartialBatch, SetAside, fault_text, remove_leftovers
-from ..errors import root_cause
+from .._paths import path_argument
+from ..data import PartialBatch, SetAside, fault_text, remove_leftovers
+from ..errors import OutputError, is_out_of_memory, root_cause
 from ._outcome import Outcome
 
-__all__ = ["CaseEnsembleEvaluator", "CaseEvaluator"]
+__all__ = ["CaseEnsembleEvaluator", "CaseEvaluator", "CheckedEvaluator"]
 
 logger = logging.getLogger(__name__)
 
 
-class SetsCasesAside:
+class CheckedEvaluator(SupervisedEvaluator):
+    """``monai.engines.SupervisedEvaluator`` that first has its data set checked, see ``CheckedDataset.prepare``.
+
+    Within a training run the trainer has done so; alone, in ``evaluate.json`` or in federated learning, this does.
+    """
+
+    def run(self, global_epoch: int = 1) -> None:  # type: ignore[override]  # as MONAI's own
+        """Score all cases; nothing happens where a training run holds none back.
+
+        Args:
+            global_epoch: as of ``monai.engines.Evaluator``.
+
+        Raises:
+            FileNotFoundError: when there is no case, or a file is missing.
+            ValueError: when a case cannot be used.
+        """
+        _prepare(self)
+        if self.state.epoch_length != 0:
+            super().run(global_epoch)
+
+
+class CaseByCaseMixin:
     """Mix-in before one of MONAI's evaluators, whose iteration runs the network, the postprocessing and the saving."""
 
     outcome: Outcome
 
-    def __init__(self, *arguments: Any, results: str = "results", output_dir: str = ".", **options: Any) -> None:
-        self._new_outcome = partial(Outcome, results, str(output_dir))
+    def __init__(self, *arguments: Any, results: str = "results", output_dir: Any = ".", **options: Any) -> None:
+        self._new_outcome = partial(Outcome, results, str(path_argument("output_dir", output_dir)))
         self.outcome = self._new_outcome()
         base: Any = super()
         base.__init__(*arguments, **options)
@@ -36,8 +58,10 @@ class SetsCasesAside:
 
         Raises:
             CasesFailed: at the end, if cases failed; ``outcome`` says which.
-            OutputError: at once, when results cannot be written.
+            FileNotFoundError: at once, when there is no case.
+            OutputError: at once, when results cannot be written; ``ValueError`` when they would replace images.
         """
+        _prepare(self)
         self.outcome = self._new_outcome()
         remove_leftovers(Path(self.outcome.output_dir))
         base: Any = super()
@@ -75,7 +99,7 @@ class SetsCasesAside:
             logger.warning("case '%s' is set aside: %s", one.case, one.fault)
 
 
-class CaseEvaluator(SetsCasesAside, SupervisedEvaluator):  # type: ignore[misc]  # run's arguments, as in MONAI's own
+class CaseEvaluator(CaseByCaseMixin, SupervisedEvaluator):  # type: ignore[misc]  # run's arguments, as in MONAI's own
     """``monai.engines.SupervisedEvaluator`` that sets aside a case that fails and goes on with the next.
 
     Whatever is wrong with a file, too large for the memory, or cannot be brought back to its grid is one case's fault.
@@ -93,8 +117,15 @@ class CaseEvaluator(SetsCasesAside, SupervisedEvaluator):  # type: ignore[misc] 
     """
 
 
-class CaseEnsembleEvaluator(SetsCasesAside, EnsembleEvaluator):  # type: ignore[misc]  # as above
+class CaseEnsembleEvaluator(CaseByCaseMixin, EnsembleEvaluator):  # type: ignore[misc]  # as above
     """``monai.engines.EnsembleEvaluator`` with what :class:`CaseEvaluator` adds, and its further arguments."""
+
+
+def _prepare(evaluator: Any) -> None:
+    """Let the data set check its cases, if it is one that does."""
+    prepare = getattr(getattr(evaluator.data_loader, "dataset", None), "prepare", None)
+    if prepare is not None:
+        prepare()
 
 
 def _cases(batch: Any) -> tuple[list[str], list[str]]:
@@ -108,5 +139,5 @@ def _concerns_all(error: BaseException) -> bool:
     """Whether the next case would fail in the same way."""
     cause = root_cause(error)
     if isinstance(cause, torch.AcceleratorError):  # the process has lost its device
-        return "out of memory" not in str(cause).lower()
+        return not is_out_of_memory(cause)
     return isinstance(cause, OutputError)

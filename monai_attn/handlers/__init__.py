@@ -1,8 +1,8 @@
 """Metrics, reports and safeguards that hang on ignite's engines."""
 
 from ..errors import ResourceExhausted, TrainingInterrupted
-from ..errors import explain as explained
 from ._checkpoints import TrainingCheckpoints
+from ._folder_lock import only_training_in
 from ._freezing import FreezeEncoder
 from ._metrics import HausdorffDistance95, MacroDice, SurfaceDice
 from ._nan_guard import StopOnBadLoss
@@ -21,6 +21,6 @@ __all__ = [
     "SurfaceDice",
     "TrainingCheckpoints",
     "TrainingInterrupted",
-    "explained",
     "interruptible",
+    "only_training_in",
 ]

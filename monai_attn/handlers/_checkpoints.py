@@ -4,16 +4,18 @@ import json
 import logging
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from ignite.engine import Events
 from torch import nn
 from torch.optim import Optimizer
 
-from .._atomic_files import remove_leftovers
+from .._atomic_files import make_folder, remove_leftovers
 from .._paths import path_argument
 from ..networks._weights import read_weights
 from ._checkpoint_files import (
@@ -25,8 +27,8 @@ from ._checkpoint_files import (
     set_aside,
 )
 from ._nan_guard import check_finite
-from ._restore import restore_optimizer, restore_schedule
-from ._resume_checks import compare, digest
+from ._restore import restart_schedule, restore_optimizer, restore_schedule
+from ._resume_checks import check_resumable, digest
 
 __all__ = ["TrainingCheckpoints"]
 
@@ -43,15 +45,18 @@ class TrainingCheckpoints:
     It is written after validation, and once before the first epoch, so that there always is one to resume from.
     ``model.pt`` and, at the end, ``model_final.pt`` are state dicts of the network alone.
 
+    :class:`monai_attn.engines.CheckedTrainer` attaches it and calls :meth:`begin`.
+
     Args:
         output_dir: where to.
-        network: what is trained, bare or wrapped for several processes.
+        network: what is trained, bare or wrapped for several processes; the first process writes.
         optimizer: of the network.
         lr_scheduler: of the optimizer, with ``state_dict``; ``None`` without one.
         evaluator: validates, and has the best score; higher is better.
         settings: plain values of the config that a resumed training is compared with; ``classes`` must not change,
             ``batch_size`` makes epochs of another length, and what differs is named in the log.
-        writes: whether this process writes, in a training with several.
+        config: the parts of the config by name, where they are known; a resumed training names those that changed.
+        resume: whether to go on from the newest checkpoint.
     """
 
     def __init__(
@@ -62,48 +67,73 @@ class TrainingCheckpoints:
         lr_scheduler: Any,
         evaluator: Any,
         settings: Mapping[str, Any],
-        writes: bool = True,
+        config: Mapping[str, Any] | None = None,
+        resume: bool = False,
     ) -> None:
         self.folder = path_argument("output_dir", output_dir)
         self.network: nn.Module = getattr(network, "module", network)
         self.optimizer, self.lr_scheduler, self.evaluator = optimizer, lr_scheduler, evaluator
         self.settings = json.loads(json.dumps(settings, default=str))  # as it will come back from a file
-        self.writes = writes
+        self.config = {key: digest(value) for key, value in (config or {}).items()}
+        self.resumes = resume
         self.data: Mapping[str, Mapping[str, str]] = {}
-        self.config: dict[str, str] = {}
-        self.resumed = False
+        self._fresh_schedule = None if lr_scheduler is None else deepcopy(lr_scheduler.state_dict())
+        self._started = False
         self._own: set[str] = set()  # files of this training, not of one before it
         self._earlier: Path | None = None
         self._scaler: dict[str, Any] | None = None
 
-    def attach(
-        self, trainer: Any, data: Mapping[str, Mapping[str, str]], config: Mapping[str, Any] | None = None
-    ) -> None:
-        """Hang on a trainer, after the handler that validates.
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes: the first of several."""
+        return not (dist.is_available() and dist.is_initialized() and dist.get_rank())
 
-        Args:
-            trainer: the one that ``evaluator`` belongs to.
-            data: digest of each case's files by name, for ``training`` and ``validation``.
-            config: the whole config, where it is known; a resumed training names its parts that changed.
-        """
-        self.data = data
-        self.config = {key: digest(value) for key, value in (config or {}).items()}
+    def attach(self, trainer: Any) -> None:
+        """Hang on a trainer, after the handlers that validate and that load weights."""
         trainer.add_event_handler(Events.STARTED, self._start)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
         trainer.add_event_handler(Events.COMPLETED, self._finish)
 
-    def resume(self, trainer: Any) -> None:
-        """Put everything back as it was after the last epoch whose checkpoint is whole.
+    def prepare_folder(self) -> Path:
+        """Make the folder, unless it should have a checkpoint already, and return it. Raises :class:`OutputError`."""
+        if not self.resumes:
+            make_folder(self.folder, "set an `output_dir` that can be written")
+        return self.folder
+
+    def begin(self, trainer: Any, data: Mapping[str, Mapping[str, str]]) -> bool:
+        """Get ready for a run of the trainer; the first one resumes where that is asked for.
 
         Args:
             trainer: before it runs.
+            data: digest of each case's files by name, for ``training`` and ``validation``.
+
+        Returns:
+            whether there is something to train; not where the checkpoint is of the last epoch.
 
         Raises:
-            FileNotFoundError: when there is no checkpoint.
+            FileNotFoundError: when there is no checkpoint to resume from.
             ValueError: when all are damaged, or classes, network or cases are others than the checkpoint's.
         """
+        self.data = data
+        if self._started or not self.resumes:
+            return True
+        self._resume(trainer)
+        if trainer.state.epoch < trainer.state.max_epochs:
+            return True
+        logger.info(
+            "the training run is complete: the checkpoint is of epoch %d of max_epochs=%d; set a larger `max_epochs` "
+            "to go on",
+            trainer.state.epoch,
+            trainer.state.max_epochs,
+        )
+        if self.writes and not self._has_last():  # what ended it came before that
+            self._replace(LAST)
+        return False
+
+    def _resume(self, trainer: Any) -> None:
+        """Put everything back as it was after the last epoch whose checkpoint is whole."""
         path, state = newest_checkpoint(self.folder)
-        compare(str(path), state, self.settings, self.config, self.data)
+        check_resumable(str(path), state, self.settings, self.config, self.data)
         try:
             self.network.load_state_dict(state["model"])
             restore_optimizer(self.optimizer, state["optimizer"])
@@ -119,7 +149,6 @@ class TrainingCheckpoints:
             engine.state.best_metric, engine.state.best_metric_epoch = state[f"best_of_{name}"]
         trainer.state.epoch = state["epoch"]
         trainer.state.iteration = state["epoch"] * trainer.state.epoch_length
-        self.resumed = True
         self._own = {LAST, *([BEST] if self.evaluator.state.best_metric_epoch > 0 else [])}
         self._find_best(state["epoch"])
         if self.writes:
@@ -145,11 +174,6 @@ class TrainingCheckpoints:
                 logger.warning("%s; the best of the epochs to come takes its place", error)
                 best.best_metric, best.best_metric_epoch = -1, -1
 
-    def complete(self) -> None:
-        """Write ``model_final.pt`` of a resumed training that is over, if what ended it came before that."""
-        if self.writes and not self._has_last():
-            self._replace(LAST)
-
     def _has_last(self) -> bool:
         """Whether ``model_final.pt`` has the network as it is now."""
         try:
@@ -160,14 +184,18 @@ class TrainingCheckpoints:
         return last.keys() == now.keys() and all(torch.equal(last[name], now[name].cpu()) for name in now)
 
     def _start(self, trainer: Any) -> None:
+        """Runs after the other handlers have started, such as one that loads the weights which are set aside here."""
         if self._scaler and getattr(trainer, "scaler", None) is not None:  # MONAI makes it when the run starts
             trainer.scaler.load_state_dict(self._scaler)
-        if not self.writes:
+        further, self._started = self._started, True
+        if further:
+            restart_schedule(self.lr_scheduler, self._fresh_schedule, trainer)
+        if not self.writes or further:
             return
         remove_leftovers(self.folder)
-        if self.resumed:
+        if self.resumes:
             return
-        self._set_aside(*(file.name for file in checkpoint_files(self.folder)))
+        self._set_aside(*(file.name for file in checkpoint_files(self.folder)), BEST, LAST)
         save_checkpoint(self.folder, trainer.state.epoch, self._state(trainer))
 
     def _save(self, trainer: Any) -> None:
@@ -176,11 +204,14 @@ class TrainingCheckpoints:
         if not self.writes:
             return
         best = self.evaluator.state
-        if best.best_metric_epoch == epoch and math.isfinite(best.best_metric):
+        unscored = best.epoch_length == 0  # nothing is held back: the last network is the best known
+        if unscored or (best.best_metric_epoch == epoch and math.isfinite(best.best_metric)):
             self._replace(BEST)
         save_checkpoint(self.folder, epoch, self._state(trainer))
 
-    def _finish(self, _trainer: Any) -> None:
+    def _finish(self, trainer: Any) -> None:
+        scaler = getattr(trainer, "scaler", None)
+        self._scaler = None if scaler is None else scaler.state_dict()
         if self.writes:
             self._replace(LAST)
 

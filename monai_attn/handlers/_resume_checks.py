@@ -6,14 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["compare", "digest"]
-
-# Top-level keys of a config that may differ in a resumed training without changing what it learns.
-WITHOUT_EFFECT = {
-    *("bundle_root", "dataset_dir", "output_dir", "device", "num_workers", "cache_rate", "resume", "max_epochs"),
-    *("initialize", "finalize", "tensorboard", "trackers", "validation_trackers", "pretrained", "skip_head"),
-    *("adapt_input", "overlay_of", "sw_batch_size", "class_names"),  # class_names are among the settings
-}
+__all__ = ["check_resumable", "digest"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +16,7 @@ def digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def compare(
+def check_resumable(
     path: str,
     state: Mapping[str, Any],
     settings: Mapping[str, Any],
@@ -36,19 +29,19 @@ def compare(
         path: of the checkpoint.
         state: its content.
         settings: plain values of the config.
-        config: digest of each of its top-level parts; empty where it is not known.
+        config: digest of each top-level part that changes what is learnt; empty where they are not known.
         data: digest of each case's files by name, for each side.
 
     Raises:
         ValueError: on other classes or cases.
     """
-    old, anew = state["settings"], f"or start anew with --pretrained '{path}'"
+    old, anew = state["settings"], f"or start anew with `pretrained` '{path}'"
     for key in [key for key, value in settings.items() if key in old and old[key] != value]:
         if key == "classes":
             raise ValueError(f"class_names={settings[key]} are not those of '{path}', {old[key]}: set them so, {anew}")
         logger.warning("%s=%s, until the checkpoint it was %s", key, settings[key], old[key])
     parts = state["config"]
-    same_keys = parts.keys() & config.keys() - WITHOUT_EFFECT - settings.keys()
+    same_keys = parts.keys() & config.keys() - settings.keys()
     if differing := sorted(key for key in same_keys if parts[key] != config[key]):
         logger.warning("the config's %s changed since the checkpoint", ", ".join(differing))
     before, now = _by_case(state["data"]), _by_case(data)

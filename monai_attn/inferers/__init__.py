@@ -2,5 +2,6 @@
 
 from ._flips import FlipAveragingInferer
 from ._slices import SlicewiseInferer
+from ._windows import WindowInferer
 
-__all__ = ["FlipAveragingInferer", "SlicewiseInferer"]
+__all__ = ["FlipAveragingInferer", "SlicewiseInferer", "WindowInferer"]

@@ -8,7 +8,7 @@ import torch
 from monai.inferers import Inferer
 from torch import Tensor
 
-__all__ = ["FlipAveragingInferer"]
+__all__ = ["FlipAveragingInferer", "average_flips"]
 
 LEFT_RIGHT = 0  # in RAS
 
@@ -41,29 +41,49 @@ class FlipAveragingInferer(Inferer):
         """Logits of ``inputs``, shape (B, C, H, W[, D]) and (B, classes, H, W[, D]).
 
         Raises:
-            ValueError: when an axis is none of the image's.
+            ValueError: when an axis is not one of the image's.
         """
-        outside = [axis for axis in self.axes if axis not in range(inputs.ndim - 2)]
-        if outside:
-            raise ValueError(
-                f"flip axes {self.axes}: the image of shape {tuple(inputs.shape)} has no spatial axis {outside[0]}; "
-                f"use some of {list(range(inputs.ndim - 2))}"
-            )
-        choices = [axes for count in range(len(self.axes) + 1) for axes in combinations(self.axes, count)]
-        total: Tensor = self._flipped(inputs, network, choices[0], *args, **kwargs)
-        for axes in choices[1:]:
-            total = total + self._flipped(inputs, network, axes, *args, **kwargs)
-        return total / len(choices)
+        return average_flips(self.inferer, inputs, self.axes, self.swap, network, *args, **kwargs)
 
-    def _flipped(
-        self, inputs: Tensor, network: Callable[..., Any], axes: Sequence[int], *args: Any, **kwargs: Any
-    ) -> Tensor:
-        dims = [axis + 2 for axis in axes]
-        logits: Tensor = self.inferer(torch.flip(inputs, dims), network, *args, **kwargs)
-        logits = torch.flip(logits, dims)
-        if LEFT_RIGHT in axes:
-            order = list(range(logits.shape[1]))
-            for one, other in self.swap:
-                order[one], order[other] = other, one
-            logits = logits[:, order]
-        return logits
+
+def average_flips(
+    infer: Callable[..., Any],
+    inputs: Tensor,
+    axes: Sequence[int],
+    swap: Sequence[Sequence[int]],
+    *args: Any,
+    **kwargs: Any,
+) -> Tensor:
+    """Mean of ``infer(flipped inputs, *args, **kwargs)`` over all combinations of axes, each flipped back.
+
+    Args:
+        infer: gives the logits of an image.
+        inputs: images, shape (B, C, H, W[, D]).
+        axes: see :class:`FlipAveragingInferer`.
+        swap: see there.
+        args: passed on.
+        kwargs: passed on.
+
+    Raises:
+        ValueError: when an axis is not one of the image's.
+    """
+    outside = [axis for axis in axes if axis not in range(inputs.ndim - 2)]
+    if outside:
+        raise ValueError(
+            f"flip axes {list(axes)}: the image of shape {tuple(inputs.shape)} has no spatial axis {outside[0]}; "
+            f"use some of {list(range(inputs.ndim - 2))}"
+        )
+    choices = [some for count in range(len(axes) + 1) for some in combinations(axes, count)]
+    total: Tensor = infer(inputs, *args, **kwargs)
+    for some in choices[1:]:
+        dims = [axis + 2 for axis in some]
+        logits = torch.flip(infer(torch.flip(inputs, dims), *args, **kwargs), dims)
+        total = total + (_swapped(logits, swap) if LEFT_RIGHT in some else logits)
+    return total / len(choices)
+
+
+def _swapped(logits: Tensor, swap: Sequence[Sequence[int]]) -> Tensor:
+    order = list(range(logits.shape[1]))
+    for one, other in swap:
+        order[one], order[other] = other, one
+    return logits[:, order]

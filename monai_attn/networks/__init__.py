@@ -1,5 +1,6 @@
 """Networks, their blocks, and their weights."""
 
+from ._shape import NetworkShape, network_shape
 from ._weights import LoadedWeights, load_networks, load_weights
 from .blocks import AttentionGate
 from .nets import AttentionGatedUNet, LightAttentionGatedUNet
@@ -9,6 +10,8 @@ __all__ = [
     "AttentionGatedUNet",
     "LightAttentionGatedUNet",
     "LoadedWeights",
+    "NetworkShape",
     "load_networks",
     "load_weights",
+    "network_shape",
 ]

@@ -72,7 +72,7 @@ def measure_cost(spec: dict[str, Any], cases: list[dict[str, Any]], device: torc
     parser = ConfigParser(render_config("train", spec))
     parser["device"] = str(device)
     batch = parser["batch_size"]
-    parser["split"] = [(cases * batch)[: max(batch, len(cases))], cases]
+    parser["split"], parser["repeats"] = [cases, cases], -(-batch // len(cases))
     network: torch.nn.Module = parser.get_parsed_content("network")
     loss, optimizer = parser.get_parsed_content("loss"), parser.get_parsed_content("optimizer")
     with redirect_stderr(StringIO()):  # MONAI's progress bars
@@ -156,7 +156,7 @@ def host_memory_gb() -> float:
 def _seconds_to_validate(
     parser: ConfigParser, network: torch.nn.Module, image: torch.Tensor, device: torch.device
 ) -> float:
-    inferer: Callable[..., Any] = parser.get_parsed_content("window_inferer")
+    inferer: Callable[..., Any] = parser.get_parsed_content("validate::inferer")
     network.eval()
     start = time.perf_counter()
     with torch.no_grad():

@@ -8,7 +8,7 @@ import torch
 from ...data import Fingerprint
 from ._budget import Cost, fit_schedule, measure_cost
 from ._geometry import Geometry, fit_geometry
-from ._recipe import write_spec
+from ._recipe import make_spec
 
 __all__ = ["design"]
 
@@ -45,7 +45,7 @@ def design(
     batch = min(BATCH_SIZE[dims], sides[0])
 
     def attempt(geometry: Geometry, width: int) -> tuple[dict[str, Any], list[str], Cost, int]:
-        spec, reasons = write_spec(fingerprint, geometry, width, batch)
+        spec, reasons = make_spec(fingerprint, geometry, width, batch)
         try:
             cost = measure_cost(spec, cases, device)
         except torch.OutOfMemoryError:

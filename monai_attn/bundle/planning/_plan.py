@@ -209,9 +209,9 @@ def _typical(report: DataReport, cases: list[dict[str, Any]]) -> list[dict[str, 
 def _from(root: Path, data: Path) -> str:
     """The data set as seen from the bundle, so that both can move together."""
     try:
-        path = "/" + relpath(data, root.resolve())
+        path = relpath(data, root.resolve())
     except ValueError:  # another drive
         return str(data)
     # In a config, @ and % would refer to other entries.
     parts = [f"chr({ord(part)})" if part in "@%" else repr(part) for part in re.split("([@%])", path) if part]
-    return f"$@root + {' + '.join(parts)}"
+    return f"$monai_attn.bundle.path_in(@bundle_root, {' + '.join(parts)})"

@@ -5,7 +5,7 @@ from typing import Any
 from ...data import Fingerprint
 from ._geometry import Geometry
 
-__all__ = ["left_right_pairs", "network_definition", "write_spec"]
+__all__ = ["left_right_pairs", "make_spec", "network_definition"]
 
 MARGIN = 1.25  # the region that is rotated and scaled, in patches, so that no corner comes from outside
 BOTH = ["image", "label"]
@@ -158,7 +158,7 @@ def flip_axes(fingerprint: Fingerprint) -> list[int]:
     return [0]
 
 
-def write_spec(
+def make_spec(
     fingerprint: Fingerprint, geometry: Geometry, width: int, batch_size: int
 ) -> tuple[dict[str, Any], list[str]]:
     """``bundle.json`` but for what depends on time, and the reasons for its choices.
@@ -177,15 +177,6 @@ def write_spec(
     }
     if pairs:
         common["left_right_pairs"] = pairs
-    if fingerprint.spatial_dims == 2:
-        common["sw_batch_size"] = 4
-        common["window_inferer"] = {
-            "_target_": "monai_attn.inferers.SlicewiseInferer",
-            "roi_size": "@patch_size",
-            "sw_batch_size": "@sw_batch_size",
-            "overlap": "@sw_overlap",
-            "mode": "gaussian",
-        }
     spec: dict[str, Any] = {
         "common": common,
         "prediction": {"tta_axes": flips},
@@ -193,7 +184,6 @@ def write_spec(
         if fingerprint.spatial_dims == 2
         else {"surface_tolerance": round(max(geometry.spacing_mm), 2)},
         "train": {
-            "output_dir": "$@root + '/models'",
             "max_epochs": 1,
             "learning_rate": 0.003,
             "batch_size": batch_size,
@@ -202,6 +192,7 @@ def write_spec(
         },
     }
     if fingerprint.spatial_dims == 2:
+        spec["prediction"]["sw_batch_size"] = spec["train"]["validate::inferer::sw_batch_size"] = 4
         spec["prediction"]["logits_to_labels"] = [{"_target_": "AsDiscreted", "keys": "pred", "argmax": True}]
         softmax = {"_target_": "Activationsd", "keys": "pred", "softmax": True}
         spec["inference_probabilities"] = {"logits_to_labels": [softmax]}

@@ -13,15 +13,12 @@ from ...data import Fingerprint
 from ...networks import load_weights
 from ...networks._checksum import check_sha256, write_sha256
 from .._render import rendered_files
+from .._switches import names_of_data
 from ._recipe import flip_axes, left_right_pairs
 
 __all__ = ["copy_weights", "freeze_encoder", "like_spec"]
 
 FLIPS = ("RandFlipd", "monai_attn.data.RandFlipSwapd")
-OF_THE_DATA = (
-    *("dataset_dir", "channel_names", "patient_column", "patient_regex", "trust_image_header", "fold", "cache_rate"),
-    *("pretrained", "skip_head", "adapt_input", "freeze_encoder_epochs"),
-)
 WEIGHTS = "pretrained/model"
 FINETUNE_RATE = 0.001
 FROZEN_EPOCHS = 1
@@ -50,7 +47,7 @@ def like_spec(
         spec.pop("metadata", {}).get("network_data_format", {}).get("inputs", {}).get("image", {}).get("modality")
     )
     for section in spec.values():
-        for key in OF_THE_DATA:
+        for key in {*names_of_data(), "run"}:  # that is where a planned bundle's weights are adapted
             section.pop(key, None)
     network = common["network_def"]
     if network["spatial_dims"] != fingerprint.spatial_dims:
@@ -73,7 +70,6 @@ def like_spec(
     else:
         reasons.append(f"The classes are others ({', '.join(names)}), so the head is another.")
         _change_classes(fingerprint, common, train, prediction, reasons)
-    train["output_dir"] = "$@root + '/models'"
     checkpoint = _checkpoint(source, weights)
     if checkpoint is None:
         reasons.append("Training starts from random weights, as asked.")
@@ -81,12 +77,14 @@ def like_spec(
     adapt = None
     if fingerprint.in_channels != before:
         adapt = "repeat" if fingerprint.in_channels > before else "average"
-        train["adapt_input"] = adapt
         reasons.append(f"The weights know {before} image channel(s), the data have {fingerprint.in_channels}: {adapt}.")
-    train["skip_head"] = not same_classes
     inner: Any = ConfigParser({"network_def": network}).get_parsed_content("network_def")
     load_weights(inner, checkpoint, skip_head=not same_classes, adapt_input=adapt)  # refuse now, not at training
-    train["pretrained"] = f"$@root + '/{WEIGHTS}{checkpoint.suffix}'"
+    train["pretrained"] = f"$monai_attn.bundle.path_in(@bundle_root, '{WEIGHTS}{checkpoint.suffix}')"
+    if adapt or not same_classes:
+        start = {"_target_": "monai_attn.bundle.warm_start", "network": "@network", "pretrained": "@pretrained"}
+        fitted = {"skip_head": not same_classes, "adapt_input": adapt}
+        train["run"] = [start | {key: value for key, value in fitted.items() if value}, "$@train::trainer.run()"]
     if same_classes:  # a new head has far to go, which a small rate would not let it in a short training
         train["learning_rate"] = FINETUNE_RATE
     kept = "all of them" if same_classes else "all but the head"
@@ -97,7 +95,7 @@ def like_spec(
 
 def freeze_encoder(train: dict[str, Any], reasons: list[str]) -> None:
     """With a new head on trained weights, leave the encoder alone at first, if there are epochs to spare."""
-    if train.get("skip_head") and train["max_epochs"] > 4 * FROZEN_EPOCHS:
+    if "run" in train and train["run"][0].get("skip_head") and train["max_epochs"] > 4 * FROZEN_EPOCHS:
         train["freeze_encoder_epochs"] = FROZEN_EPOCHS
         reasons.append(
             f"In the first {FROZEN_EPOCHS} epoch(s) the encoder is left alone: a new head's first gradients are noise."

@@ -1,7 +1,5 @@
-"""Small things that the shipped configs do between reading the data and running."""
+"""The weights that a config names: to predict with, to start a training run from, to average."""
 
-import importlib.util
-import time
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
@@ -11,7 +9,22 @@ from torch import nn
 from .._paths import path_argument
 from ..networks import LoadedWeights, load_weights
 
-__all__ = ["bundle_name", "check_installed", "checkpoints", "run_name", "sqlite_uri", "warm_start"]
+__all__ = ["checkpoints", "load_checkpoint", "warm_start"]
+
+
+def load_checkpoint(network: nn.Module, ckpt_path: str | PathLike[str]) -> LoadedWeights:
+    """Load the weights to predict with.
+
+    Args:
+        network: the network, bare or wrapped for several processes.
+        ckpt_path: checkpoint, as for :func:`monai_attn.load_weights`.
+
+    Raises:
+        ValueError: as there; ``FileNotFoundError`` when there is no such file.
+    """
+    inner: Any = getattr(network, "module", network)
+    cure = "pass --ckpt_path <weights of this network>"
+    return _load(inner, "ckpt_path", ckpt_path, cure)
 
 
 def warm_start(
@@ -20,7 +33,7 @@ def warm_start(
     skip_head: bool = False,
     adapt_input: str | None = None,
 ) -> LoadedWeights | None:
-    """Load weights to start a training from, if any are given.
+    """Load weights to start a training run from, if any are given.
 
     Args:
         network: the network, bare or wrapped for several processes.
@@ -37,11 +50,8 @@ def warm_start(
     if pretrained is None:
         return None
     inner: Any = getattr(network, "module", network)
-    try:
-        path = path_argument("pretrained", pretrained)
-        return load_weights(inner, path, skip_head=skip_head, adapt_input=adapt_input)
-    except (OSError, ValueError) as error:  # a training has another switch for it than prediction
-        raise type(error)(str(error).replace("--ckpt_path", "--pretrained")) from error
+    cure = "pass --pretrained <weights of this network>; those of other classes take --skip_head True"
+    return _load(inner, "pretrained", pretrained, cure, skip_head=skip_head, adapt_input=adapt_input)
 
 
 def checkpoints(
@@ -73,27 +83,8 @@ def checkpoints(
     return found
 
 
-def check_installed(module: str, extra: str) -> None:
-    """Raise ``ModuleNotFoundError`` with the command that installs it, if a package is not there.
-
-    Args:
-        module: name to import.
-        extra: the extra of monai-attn that brings it.
-    """
-    if importlib.util.find_spec(module) is None:
-        raise ModuleNotFoundError(f"{module} is not installed: pip install 'monai-attn[{extra}]'")
-
-
-def sqlite_uri(output_dir: str | PathLike[str]) -> str:
-    """Address of a database ``mlruns.db`` in a folder, as MLflow wants it."""
-    return f"sqlite:///{(path_argument('output_dir', output_dir) / 'mlruns.db').resolve()}"
-
-
-def bundle_name(bundle_root: str | PathLike[str]) -> str:
-    """Name of the bundle in a folder."""
-    return path_argument("bundle_root", bundle_root).resolve().name
-
-
-def run_name() -> str:
-    """A name for a run that starts now."""
-    return f"run_{time.strftime('%Y%m%d_%H%M%S')}"
+def _load(network: nn.Module, name: str, path: Any, cure: str, **options: Any) -> LoadedWeights:
+    try:
+        return load_weights(network, path_argument(name, path), **options)
+    except (OSError, ValueError) as error:  # which state the fact, and not the switch that leads out
+        raise type(error)(f"{error}; {cure}") from error
