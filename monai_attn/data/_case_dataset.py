@@ -12,7 +12,7 @@ from monai.data import Dataset, list_data_collate
 from torch import nn
 
 from ..errors import is_out_of_memory, root_cause
-from ..networks import network_shape
+from ..networks import NetworkShape, network_shape
 from ._cases import LABEL_FOLDERS, case_name, find_cases, image_files, named_case
 from .checks import image_problem, why_empty
 from .files import InputNameLayout, is_finished
@@ -67,7 +67,7 @@ class CaseDataset(Dataset):
         self,
         data: Sequence[Mapping[str, Any]],
         transform: Any,
-        network: nn.Module,
+        network: nn.Module | NetworkShape,
         dataset_dir: str | PathLike[str] = ".",
         layout: InputNameLayout | None = None,
         skip_existing: bool = False,

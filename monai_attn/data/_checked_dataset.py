@@ -9,7 +9,7 @@ from monai.transforms import Spacingd
 from torch import nn
 from torch.utils.data import get_worker_info
 
-from ..networks import network_shape
+from ..networks import NetworkShape, network_shape
 from ._cases import named_case
 from .checks import check_cases, check_training_cases
 
@@ -40,7 +40,7 @@ class CheckedDataset(CacheDataset):
         self,
         data: Sequence[Mapping[str, Any]],
         transform: Any,
-        network: nn.Module,
+        network: nn.Module | NetworkShape,
         class_names: Sequence[str] | None = None,
         dataset_dir: str | PathLike[str] = ".",
         trust_image_header: bool = False,

@@ -23,18 +23,20 @@ class NetworkShape(NamedTuple):
     out_channels: int
 
 
-def network_shape(network: nn.Module) -> NetworkShape:
+def network_shape(network: nn.Module | NetworkShape) -> NetworkShape:
     """Read the numbers from the network's attributes, as ours and most of MONAI's have them, or from its convolutions.
 
     A config that asks the network needs no literal ``network_def::spatial_dims``, so ``network_def`` may be any
     network, an expression too.
 
     Args:
-        network: the network, bare or wrapped for several processes.
+        network: the network, bare or wrapped for several processes; or the numbers, which come back as they are.
 
     Raises:
         ValueError: when the network has neither these attributes nor a convolution.
     """
+    if isinstance(network, NetworkShape):
+        return network
     inner: Any = getattr(network, "module", network)
     layers = [layer for layer in inner.modules() if isinstance(layer, CONVOLUTIONS)]
     found: dict[str, Any] = {

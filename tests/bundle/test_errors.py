@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from monai_attn.bundle import bundle_dir, preflight
-from monai_attn.bundle._one_line import _end, _leave, root_cause
-from monai_attn.data import SetAside, find_cases
+from monai_attn.bundle import bundle_dir, check_output_dir, compute_device
+from monai_attn.bundle._one_line import _end, _leave, one_line, root_cause
+from monai_attn.bundle._preflight import check_bundle_root
+from monai_attn.data import SetAside
 from monai_attn.engines import CasesFailed, Outcome
 
 
@@ -79,21 +80,23 @@ def test_bundles_are_found_by_name():
         bundle_dir("nope")
 
 
-def test_preflight_names_a_wrong_root_an_unusable_output_and_device(tmp_path, make_dataset, monkeypatch):
-    root, data = bundle_dir("hippocampus_mri_attn_segmentation"), make_dataset()
-    arguments = {"dataset_dir": data, "cases": find_cases(data), "in_channels": 1, "spatial_dims": 3}
-    preflight(root, **arguments, output_dir=tmp_path / "new")
+def test_a_wrong_root_an_unusable_output_and_device_are_named(tmp_path, monkeypatch):
+    check_bundle_root(bundle_dir("hippocampus_mri_attn_segmentation"))
+    with pytest.raises(FileNotFoundError, match=r"is not a bundle: pass --bundle_root"):
+        check_bundle_root(tmp_path)
+    assert check_output_dir(tmp_path / "new") == tmp_path / "new"
     assert not (tmp_path / "new").exists()
-    with pytest.raises(FileNotFoundError, match=r"is no bundle: pass --bundle_root"):
-        preflight(tmp_path, **arguments)
-    with pytest.raises(ValueError, match=r"holds images or labels.*use another"):
-        preflight(root, **arguments, output_dir=data / "imagesTr")
     (tmp_path / "file").touch()
     for output in ("file", "file/deeper/still"):
         with pytest.raises(ValueError, match=r"cannot be a folder, '.*file' is a file: use another"):
-            preflight(root, **arguments, output_dir=tmp_path / output)
+            check_output_dir(tmp_path / output)
     monkeypatch.setattr(os, "access", lambda *_: False)  # the person who runs the tests may be root
     with pytest.raises(ValueError, match=r"new' cannot be written, '.*' is read-only"):
-        preflight(root, **arguments, output_dir=tmp_path / "new")
+        check_output_dir(tmp_path / "new")
     with pytest.raises(ValueError, match=r"device='cuda:77' cannot be used \(.*\): pass --device cpu or auto"):
-        preflight(root, **arguments, device="cuda:77")
+        compute_device("cuda:77")
+    assert str(compute_device("auto")) in ("cpu", "cuda", "mps")
+
+
+def test_an_argument_that_helps_is_a_switch_at_the_command_line():
+    assert one_line(ValueError("a=1: set another `output_dir`")) == "error: a=1: set another --output_dir"

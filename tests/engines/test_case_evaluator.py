@@ -13,6 +13,9 @@ from monai.transforms import LoadImaged
 from monai_attn.data import CaseDataset, SetAside, collate_cases, fault_text, find_cases
 from monai_attn.engines import CaseEnsembleEvaluator, CaseEvaluator, CasesFailed, Outcome
 from monai_attn.errors import root_cause
+from monai_attn.networks import NetworkShape
+
+SHAPE = NetworkShape(spatial_dims=3, in_channels=1, out_channels=2)
 
 
 def evaluator(root, postprocessing=None, count=5, bad=(), batch_size=1, kind=CaseEvaluator):
@@ -20,7 +23,7 @@ def evaluator(root, postprocessing=None, count=5, bad=(), batch_size=1, kind=Cas
         path = save_nifti(root / f"case_{index}.nii.gz", d.arrays(index)[0])
         if index in bad:
             path.write_bytes(b"")
-    dataset = CaseDataset(find_cases(root), LoadImaged("image", ensure_channel_first=True), 1, 3)
+    dataset = CaseDataset(find_cases(root), LoadImaged("image", ensure_channel_first=True), SHAPE)
     loader = DataLoader(dataset, batch_size=batch_size, collate_fn=collate_cases)
     network = {"network": torch.nn.Identity()} if kind is CaseEvaluator else {"networks": [torch.nn.Identity()]}
     return kind(torch.device("cpu"), loader, postprocessing=postprocessing, results="maps", output_dir=root, **network)
@@ -70,12 +73,12 @@ def test_a_device_that_is_lost_ends_the_run(tmp_path):
 )
 def test_memory_has_a_cure_of_its_own(error):
     assert "image 'a.nii' takes too much memory (" in fault_text(error, "a.nii")
-    assert "lower --sw_batch_size" in fault_text(error, "a.nii")
+    assert "lower `sw_batch_size`" in fault_text(error, "a.nii")
 
 
 def test_a_fault_names_its_file_once_and_an_unforeseen_one_its_type():
     assert fault_text(ValueError("'a.nii' is\n odd: mend it"), "a.nii") == "'a.nii' is odd: mend it"
-    assert fault_text(KeyError("k"), "a.nii").startswith("image 'a.nii' fails (KeyError: 'k'): mend it")
+    assert fault_text(KeyError("k"), "a.nii").startswith("image 'a.nii' fails (KeyError: 'k'): fix or remove it")
 
 
 def test_voxels_that_do_not_fit_into_memory_are_not_damaged(tmp_path, monkeypatch):
@@ -92,14 +95,14 @@ def test_voxels_that_do_not_fit_into_memory_are_not_damaged(tmp_path, monkeypatc
 def test_cases_that_share_their_first_image_are_not_taken_for_one(tmp_path):
     path = str(save_nifti(tmp_path / "a.nii.gz", d.arrays(0)[0]))
     cases = [{"case": "one", "image": path}, {"case": "two", "image": path}]
-    dataset = CaseDataset(cases, lambda case: case, 1, 3)
+    dataset = CaseDataset(cases, lambda case: case, SHAPE)
     assert dataset[0]["case"] == "one"
-    assert "image of case 'one', too: list it once" in dataset[1].fault
+    assert "image of case 'one': list it once" in dataset[1].fault
 
 
 def test_a_case_must_not_leave_the_folder(tmp_path):
     path = str(save_nifti(tmp_path / "a.nii.gz", d.arrays(0)[0]))
-    assert "give it a name without folders" in CaseDataset([{"case": "../a", "image": path}], dict, 1, 3)[0].fault
+    assert "give it a name without folders" in CaseDataset([{"case": "../a", "image": path}], dict, SHAPE)[0].fault
 
 
 def test_the_line_stays_short_and_travels():

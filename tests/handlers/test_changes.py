@@ -2,31 +2,31 @@ import logging
 
 import pytest
 
-from monai_attn.handlers._resume_checks import compare, digest
+from monai_attn.handlers._resume_checks import check_resumable, digest
 
 SETTINGS = {"classes": ["liver"], "batch_size": 2}
-CONFIG = {"loss": digest({"weight": 1.0}), "augmentation": digest([]), "output_dir": digest("here")}
+CONFIG = {"loss": digest({"weight": 1.0}), "augmentation": digest([])}
 DATA = {"training": {"a": "1", "b": "2"}, "validation": {"c": "3"}}
 STATE = {"settings": SETTINGS, "config": CONFIG, "data": DATA}
 
 
 def test_the_same_training_has_nothing_to_say(caplog):
-    compare("x.pt", STATE, SETTINGS, {**CONFIG, "output_dir": digest("there")}, DATA)
+    check_resumable("x.pt", STATE, SETTINGS, CONFIG, DATA)
     assert caplog.records == []
 
 
 def test_parts_of_the_config_that_changed_are_named(caplog):
     changed = {**CONFIG, "loss": digest({"weight": 2.0}), "augmentation": digest(["flip"])}
     with caplog.at_level(logging.WARNING):
-        compare("x.pt", STATE, {**SETTINGS, "batch_size": 4}, changed, DATA)
+        check_resumable("x.pt", STATE, {**SETTINGS, "batch_size": 4}, changed, DATA)
     assert [record.getMessage() for record in caplog.records] == [
         "batch_size=4, until the checkpoint it was 2",
         "the config's augmentation, loss changed since the checkpoint",
     ]
 
 
-def test_a_training_whose_config_is_not_known_is_not_compared_with_it(caplog):
-    compare("x.pt", STATE, SETTINGS, {}, DATA)
+def test_a_training_whose_config_is_not_known_is_not_check_resumabled_with_it(caplog):
+    check_resumable("x.pt", STATE, SETTINGS, {}, DATA)
     assert caplog.records == []
 
 
@@ -41,4 +41,4 @@ def test_a_training_whose_config_is_not_known_is_not_compared_with_it(caplog):
 )
 def test_other_cases_are_refused(data, message):
     with pytest.raises(ValueError, match=message):
-        compare("x.pt", STATE, SETTINGS, CONFIG, data)
+        check_resumable("x.pt", STATE, SETTINGS, CONFIG, data)
