@@ -3,7 +3,7 @@
 from .._paths import path_argument
 from .._shipped_bundles import BundleInfo, bundle_dir, copy_bundle, list_bundles
 from ._command_line import check_command_line, check_overlays, check_overrides, given_config
-from ._distributed import ReshufflingSampler, not_main, rank_device, start_ranks
+from ._distributed import ReshufflingSampler, not_main, num_ranks, rank_device, rank_sampler, start_ranks
 from ._one_line import one_line_errors
 from ._preflight import check_device, check_output_dir, compute_device, path_in
 from ._render import render, render_spec, rendered_files
@@ -33,11 +33,13 @@ __all__ = [
     "list_bundles",
     "load_checkpoint",
     "not_main",
+    "num_ranks",
     "one_line_errors",
     "path_argument",
     "path_in",
     "plan",
     "rank_device",
+    "rank_sampler",
     "render",
     "render_spec",
     "rendered_files",

@@ -95,7 +95,17 @@ def check_overlays(names: Sequence[str]) -> None:
             before = f"comes after a config of '{workflow}'" if workflow else "has nothing under it"
             right = f"['{Path(name).with_name(f'{base}.json')}','{name}']"
             raise ValueError(f"'{name}' goes over {base}.json, but {before}: pass --config_file \"{right}\"")
-        workflow = content.get("workflow", workflow)
+        workflow = _workflow(content) or workflow
+
+
+def _workflow(content: dict[str, Any]) -> str | None:
+    """What a config file that stands alone does, told by its parts, since it may have any name."""
+    if "overlay_of" in content:
+        return None
+    if "train" in content:
+        return "train"
+    scores = "key_metric" in content
+    return ("evaluate" if scores else "inference") if "evaluator" in content else None
 
 
 def check_overrides(config: dict[str, Any], overrides: Sequence[str]) -> None:

@@ -38,9 +38,28 @@ def rank_device() -> torch.device:
     return torch.device(f"cuda:{rank}" if torch.cuda.is_available() else "cpu")
 
 
+def num_ranks() -> int:
+    """Number of processes that train or score together; 1 without ``torchrun``."""
+    started = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if started else 1
+
+
 def not_main() -> bool:
     """Whether this is one of several processes and not the first, which alone prints and tracks."""
-    return torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_rank() > 0
+    return num_ranks() > 1 and torch.distributed.get_rank() > 0
+
+
+def rank_sampler(dataset: Any, seed: int | None = None) -> DistributedSampler | None:
+    """The sampler that deals a data set to several processes; ``None`` for a single one, which needs none.
+
+    Args:
+        dataset: what to sample from.
+        seed: of the order, which :class:`monai_attn.handlers.ReseedEpochs` changes with each epoch, and each process
+            gets the same number of items; ``None`` keeps the order and deals each item once.
+    """
+    if num_ranks() == 1:
+        return None
+    return DistributedSampler(dataset, even_divisible=seed is not None, shuffle=seed is not None, seed=seed or 0)
 
 
 class ReshufflingSampler(DistributedSampler):

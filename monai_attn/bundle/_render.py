@@ -30,7 +30,7 @@ OVERLAYS = (
 REQUIRED = "_required_"
 WIDTH = 120
 DESCRIPTION = "_desc_"
-RENDERED = "Rendered from bundle.json: change that and run monai-attn render, which does not overwrite edits made here."
+RENDERED = "Rendered from bundle.json: edit that and run monai-attn render, which overwrites no edits made here."
 STAMP = re.compile(r"\[([0-9a-f]{12})\]")  # digest of what was rendered, which tells edits from an older rendering
 
 

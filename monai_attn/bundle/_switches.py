@@ -54,7 +54,6 @@ SWITCHES: dict[str, Switch] = {
     "repeats": Switch("count"),
     "patch_size": Switch("sizes"),
     "amp": Switch("flag"),
-    "resume": Switch("flag", learnt=False),
     # from other weights
     "pretrained": Switch("path", learnt=False, of_data=True),
     "skip_head": Switch("flag", learnt=False, of_data=True),
@@ -67,9 +66,9 @@ SWITCHES: dict[str, Switch] = {
     "skip_existing": Switch("flag"),
     "surface_tolerance": Switch("amount"),
     # parts that build nothing a network learns from
-    **dict.fromkeys(("_desc_", "imports", "initialize", "run", "finalize", "workflow"), Switch("part", learnt=False)),
-    **dict.fromkeys(("overlay_of", "not_main", "trackers", "validation_trackers"), Switch("part", learnt=False)),
-    **dict.fromkeys(("warm_start", "checkpoints", "cases", "split"), Switch("part", learnt=False)),
+    **dict.fromkeys(("_desc_", "imports", "initialize", "run", "finalize"), Switch("part", learnt=False)),
+    **dict.fromkeys(("overlay_of", "trackers"), Switch("part", learnt=False)),
+    **dict.fromkeys(("log_dir", "tracking_uri", "experiment_name", "run_name", "split"), Switch("part", learnt=False)),
 }
 
 

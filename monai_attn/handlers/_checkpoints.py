@@ -56,7 +56,6 @@ class TrainingCheckpoints:
         settings: plain values of the config that a resumed training is compared with; ``classes`` must not change,
             ``batch_size`` makes epochs of another length, and what differs is named in the log.
         config: the parts of the config by name, where they are known; a resumed training names those that changed.
-        resume: whether to go on from the newest checkpoint.
     """
 
     def __init__(
@@ -68,14 +67,13 @@ class TrainingCheckpoints:
         evaluator: Any,
         settings: Mapping[str, Any],
         config: Mapping[str, Any] | None = None,
-        resume: bool = False,
     ) -> None:
         self.folder = path_argument("output_dir", output_dir)
         self.network: nn.Module = getattr(network, "module", network)
         self.optimizer, self.lr_scheduler, self.evaluator = optimizer, lr_scheduler, evaluator
         self.settings = json.loads(json.dumps(settings, default=str))  # as it will come back from a file
         self.config = {key: digest(value) for key, value in (config or {}).items()}
-        self.resumes = resume
+        self.resumes = False
         self.data: Mapping[str, Mapping[str, str]] = {}
         self._fresh_schedule = None if lr_scheduler is None else deepcopy(lr_scheduler.state_dict())
         self._started = False
@@ -93,6 +91,10 @@ class TrainingCheckpoints:
         trainer.add_event_handler(Events.STARTED, self._start)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._save)
         trainer.add_event_handler(Events.COMPLETED, self._finish)
+
+    def resume(self) -> None:
+        """Let the first run of the trainer go on from the newest checkpoint; other runs go on by themselves."""
+        self.resumes = True
 
     def prepare_folder(self) -> Path:
         """Make the folder, unless it should have a checkpoint already, and return it. Raises :class:`OutputError`."""

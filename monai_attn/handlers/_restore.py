@@ -58,7 +58,3 @@ def restore_schedule(lr_scheduler: Any, optimizer: Optimizer, saved: dict[str, A
     for group, rate, base in zip(optimizer.param_groups, rates, lr_scheduler.base_lrs, strict=True):
         group["lr"], group["initial_lr"] = rate, base
     lr_scheduler._last_lr = rates
-
-
-def restart_schedule(lr_scheduler: Any, fresh: Any, trainer: Any) -> None:
-    """Placeholder."""

@@ -164,7 +164,8 @@ def test_a_class_without_a_surface_has_no_thickness_to_keep():
 
 @pytest.mark.parametrize(("skip_head", "epochs", "frozen"), [(True, 50, 1), (True, 2, None), (False, 50, None)])
 def test_an_encoder_is_frozen_only_where_epochs_are_left(skip_head, epochs, frozen):
-    train = {"skip_head": skip_head, "max_epochs": epochs}
+    train = {"run": [{"skip_head": True}, "$@train::trainer.run()"]} if skip_head else {}
+    train["max_epochs"] = epochs
     freeze_encoder(train, reasons := [])
     assert train.get("freeze_encoder_epochs") == frozen
     assert len(reasons) == (frozen is not None)

@@ -34,7 +34,33 @@ def test_rendering_is_deterministic_and_says_what_changed(spec, capsys):
     assert render(root) == []
     assert cli.main(["render", str(root)]) == 0
     assert "is up to date" in capsys.readouterr().out
-    (root / "configs" / "train.json").write_text("{}")
+
+
+def test_edits_by_hand_are_not_lost_in_silence(spec):
+    root = spec()
+    render(root)
+    config = root / "configs" / "train.json"
+    older = json.loads(config.read_text())
+    assert "monai-attn render" in older["_desc_"]
+    config.write_text(json.dumps(older, indent=1))  # another layout is not an edit
+    assert [path.name for path in render(root)] == ["train.json"]
+    config.write_text(json.dumps(older | {"max_epochs": 7}))
+    conf = root / "configs" / "logging.conf"
+    conf.write_text(conf.read_text().replace("level=INFO", "level=DEBUG"))
+    with pytest.raises(FileExistsError, match=r"train\.json' was edited since it was rendered \(2 file\(s\) in all\)"):
+        render(root)
+    assert json.loads(config.read_text())["max_epochs"] == 7
+    assert {path.name for path in render(root, write=False)} == {"train.json", "logging.conf"}
+    assert {path.name for path in render(root, overwrite=True)} == {"train.json", "logging.conf"}
+    assert json.loads(config.read_text()) == older
+
+
+def test_a_newer_spec_replaces_what_an_older_one_rendered(spec):
+    root = spec()
+    render(root)
+    content = json.loads((root / "bundle.json").read_text())
+    content["train"]["max_epochs"] = 9
+    (root / "bundle.json").write_text(json.dumps(content))
     assert [path.name for path in render(root)] == ["train.json"]
 
 

@@ -11,7 +11,8 @@ from conftest import BUNDLES, REPOSITORY, SHIPPED
 from monai.bundle import ConfigParser, ConfigWorkflow, load
 
 from monai_attn import load_weights
-from monai_attn.bundle import command_line, render, rendered_files
+from monai_attn.bundle import _command_line as command_line
+from monai_attn.bundle import render, rendered_files
 
 CONFIGS = [path for b in SHIPPED for path in sorted(b.root.glob("configs/*.json")) if path.name != "metadata.json"]
 STANDALONE = {"train": "train", "evaluate": "inference", "inference": "inference"}
@@ -20,6 +21,7 @@ OVERLAYS = {
     "resume": "train",
     "multi_gpu_train": "train",
     "tracking_mlflow": "train",
+    "tracking_tensorboard": "train",
     "multi_gpu_evaluate": "evaluate",
     "inference_probabilities": "inference",
     "inference_ensemble": "inference",
@@ -127,7 +129,8 @@ def test_every_metric_that_is_asked_for_is_there(root):
         content = json.loads((root / "configs" / f"{name}.json").read_text())
         node = content["validate"] if name == "train" else content
         (table,) = [handler for handler in node["handlers"] if handler["_target_"].endswith("ScoreTable")]
-        assert set(table["metrics"].values()) == {*node["key_metric"], *node.get("additional_metrics", {})}
+        metrics = table.get("metrics", {"dice": "val_mean_dice"})
+        assert set(metrics.values()) == {*node["key_metric"], *node.get("additional_metrics", {})}
 
 
 def test_overlays_say_what_they_go_over(root):
