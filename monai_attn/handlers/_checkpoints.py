@@ -4,7 +4,6 @@ import json
 import logging
 import math
 from collections.abc import Mapping
-from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,13 @@ from ._checkpoint_files import (
     set_aside,
 )
 from ._nan_guard import check_finite
-from ._restore import restart_schedule, restore_optimizer, restore_schedule
+from ._restore import OptimizerProgress
 from ._resume_checks import check_resumable, digest
 
 __all__ = ["TrainingCheckpoints"]
 
 BEST, LAST = "model.pt", "model_final.pt"
+SPENT = 1e-3  # share of the first learning rate below which a schedule has nothing left to give
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +71,11 @@ class TrainingCheckpoints:
         self.folder = path_argument("output_dir", output_dir)
         self.network: nn.Module = getattr(network, "module", network)
         self.optimizer, self.lr_scheduler, self.evaluator = optimizer, lr_scheduler, evaluator
+        self._progress = OptimizerProgress(optimizer, lr_scheduler)
         self.settings = json.loads(json.dumps(settings, default=str))  # as it will come back from a file
         self.config = {key: digest(value) for key, value in (config or {}).items()}
         self.resumes = False
         self.data: Mapping[str, Mapping[str, str]] = {}
-        self._fresh_schedule = None if lr_scheduler is None else deepcopy(lr_scheduler.state_dict())
         self._started = False
         self._own: set[str] = set()  # files of this training, not of one before it
         self._earlier: Path | None = None
@@ -138,14 +138,13 @@ class TrainingCheckpoints:
         check_resumable(str(path), state, self.settings, self.config, self.data)
         try:
             self.network.load_state_dict(state["model"])
-            restore_optimizer(self.optimizer, state["optimizer"])
+            self._progress.restore(state, state["epoch"] * trainer.state.epoch_length)
         except (RuntimeError, ValueError) as error:
             first = next(line for line in (*str(error).splitlines()[1:], str(error)) if line.strip())
             raise ValueError(
                 f"checkpoint '{path}' is of another network or optimizer ({' '.join(first.split())[:200]}): set "
                 "network_def and optimizer as they were, or leave out resume.json to start anew"
             ) from error
-        restore_schedule(self.lr_scheduler, self.optimizer, state["lr_scheduler"])
         self._scaler = state["scaler"]
         for engine, name in ((trainer, "trainer"), (self.evaluator, "evaluator")):
             engine.state.best_metric, engine.state.best_metric_epoch = state[f"best_of_{name}"]
@@ -190,8 +189,8 @@ class TrainingCheckpoints:
         if self._scaler and getattr(trainer, "scaler", None) is not None:  # MONAI makes it when the run starts
             trainer.scaler.load_state_dict(self._scaler)
         further, self._started = self._started, True
-        if further:
-            restart_schedule(self.lr_scheduler, self._fresh_schedule, trainer)
+        if further and all(group["lr"] < SPENT * group["initial_lr"] for group in self.optimizer.param_groups):
+            self._progress.restart()  # as in federated learning, where a schedule is as long as one of many rounds
         if not self.writes or further:
             return
         remove_leftovers(self.folder)

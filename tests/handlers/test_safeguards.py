@@ -17,7 +17,6 @@ from torch.utils.data import DataLoader
 from monai_attn.bundle import ReshufflingSampler
 from monai_attn.errors import TrainingInterrupted, explain
 from monai_attn.handlers import ReseedEpochs, StopOnBadLoss, interruptible
-from monai_attn.handlers._restore import restore_optimizer, restore_schedule
 
 BAD = float("nan")
 
@@ -175,34 +174,3 @@ def test_in_another_thread_signals_stay_with_the_main_one():
     thread.start()
     thread.join()
     assert engine.state.iteration == 2
-
-
-def test_a_schedule_with_the_same_settings_goes_on_exactly():
-    def make(total: int, lr: float = 0.1):
-        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr)
-        return optimizer, torch.optim.lr_scheduler.PolynomialLR(optimizer, total, power=0.9)
-
-    optimizer, schedule = make(10)
-    optimizer.step()
-    for _ in range(3):
-        schedule.step()
-    for total, lr in ((10, 0.1), (20, 0.1), (10, 0.2)):
-        other, fresh = make(total, lr)
-        other.load_state_dict(optimizer.state_dict())
-        restore_schedule(fresh, other, schedule.state_dict())
-        if (total, lr) == (10, 0.1):
-            assert other.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
-        assert other.param_groups[0]["lr"] == pytest.approx(lr * (1 - 3 / total) ** 0.9)
-        other.step()
-        fresh.step()
-        assert other.param_groups[0]["lr"] == pytest.approx(lr * (1 - 4 / total) ** 0.9)
-
-
-def test_an_optimizer_keeps_the_configs_options_and_says_so(caplog):
-    first, second = (torch.optim.AdamW([nn.Parameter(torch.ones(1))], weight_decay=decay) for decay in (0.1, 0.5))
-    first.param_groups[0]["params"][0].sum().backward()
-    first.step()
-    restore_optimizer(second, first.state_dict())
-    assert second.param_groups[0]["weight_decay"] == 0.5
-    assert second.state_dict()["state"][0]["step"] == 1
-    assert "optimizer weight_decay=0.5, until the checkpoint it was 0.1" in caplog.text
