@@ -120,14 +120,10 @@ class TrainingCheckpoints:
         if self._started or not self.resumes:
             return True
         self._resume(trainer)
-        if trainer.state.epoch < trainer.state.max_epochs:
+        done, wanted = trainer.state.epoch, trainer.state.max_epochs
+        if done < wanted:
             return True
-        logger.info(
-            "the training run is complete: the checkpoint is of epoch %d of max_epochs=%d; set a larger `max_epochs` "
-            "to go on",
-            trainer.state.epoch,
-            trainer.state.max_epochs,
-        )
+        logger.info("the training is complete: max_epochs=%d, and the checkpoint is of epoch %d", wanted, done)
         if self.writes and not self._has_last():  # what ended it came before that
             self._replace(LAST)
         return False

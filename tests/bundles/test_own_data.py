@@ -91,7 +91,7 @@ def test_trusting_the_image_header_is_a_switch_of_training_and_evaluation(tmp_pa
     root = d.dataset(tmp_path)
     for k in range(6):
         d.move(d.label(root, f"case_{k}"), d.moved(40) @ np.diag([-1, 1, 1, 1]))
-    with pytest.raises(ValueError, match=r"lies elsewhere .*--trust_image_header"):
+    with pytest.raises(ValueError, match=r"lies elsewhere .*trust_image_header"):
         start(root)
     start(root, trust_image_header=True)
     case = parser("train", root).get_parsed_content("cases")[0]

@@ -169,7 +169,7 @@ def test_changed_classes_are_refused(small, slices, tmp_path):
     cause = root(caught.value)
     assert isinstance(cause, ValueError)
     assert "class_names=['myocardium'] are not those of" in str(cause)
-    assert "start anew with --pretrained" in str(cause)
+    assert "start anew with `pretrained`" in str(cause)
 
 
 def test_another_network_is_refused_with_the_first_difference(small, slices, tmp_path):
@@ -227,7 +227,7 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(small, slices, t
 def test_nothing_to_resume_is_said(small, slices, tmp_path):
     with pytest.raises(RuntimeError) as caught:
         workflow(small, slices, tmp_path / "none", "resume").run()
-    assert "has no checkpoint_epoch*.pt to resume from: pass the --output_dir of" in str(root(caught.value))
+    assert "has no checkpoint_epoch*.pt to resume from: pass the `output_dir` of" in str(root(caught.value))
     assert not (tmp_path / "none").exists()
 
 
