@@ -1,4 +1,4 @@
-"""Where the shipped bundles are, what they do, and how to get a copy."""
+"""Find, list and copy the shipped bundles, with the standard library alone: the command line must start fast."""
 
 import json
 import os
@@ -15,15 +15,15 @@ CLONE = PACKAGE.parent
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What ``monai-attn list`` shows of a bundle.
+    """A row of ``monai-attn list``.
 
     Attributes:
-        name: name of its folder.
-        task: what it segments.
-        modality: such as "MR" or "CT".
+        name: name of the bundle's folder.
+        task: what the bundle segments.
+        modality: "MR" or "CT", for example.
         spatial_dims: 2 or 3.
-        dice: mean Dice on held-back cases, as its card says; NaN where there is none.
-        megabytes: size of its weights in MB (10**6 bytes).
+        dice: mean Dice on held-out cases, from the bundle's metadata; NaN if not given there.
+        megabytes: size of the weights in MB (10**6 bytes).
     """
 
     name: str
@@ -35,10 +35,10 @@ class BundleInfo:
 
 
 def bundle_dir(name: str) -> Path:
-    """Folder of a shipped bundle: inside an installed wheel, or beside the package in a clone.
+    """Folder of a shipped bundle: inside the installed package, or beside it in a clone.
 
     Raises:
-        ValueError: when there is no bundle of that name; the message lists those there are.
+        ValueError: when no shipped bundle has that name; the message lists the names.
     """
     shipped = _shipped()
     if name not in shipped:
@@ -47,8 +47,17 @@ def bundle_dir(name: str) -> Path:
 
 
 def find_bundle(bundle: str | PathLike[str]) -> Path:
-    """Folder of a bundle, from that folder or a shipped bundle's name. Raises as :func:`bundle_dir`."""
-    return Path(bundle) if Path(bundle).is_dir() else bundle_dir(str(bundle))
+    """Folder of a bundle, given that folder or the name of a shipped bundle.
+
+    Raises:
+        ValueError: when it is neither.
+    """
+    if Path(bundle).is_dir():
+        return Path(bundle)
+    try:
+        return bundle_dir(str(bundle))
+    except ValueError as error:
+        raise ValueError(f"{error}, or pass the folder of a bundle") from None
 
 
 def list_bundles() -> list[BundleInfo]:
@@ -75,16 +84,16 @@ def copy_bundle(name: str, parent: str | PathLike[str]) -> Path:
     """Copy a shipped bundle to ``<parent>/<name>``, where it can be edited.
 
     Args:
-        name: the bundle.
-        parent: folder that gets the bundle's; made if it does not exist.
+        name: name of the bundle.
+        parent: parent folder of the copy; created if it does not exist.
 
     Returns:
-        the copy.
+        folder of the copy.
 
     Raises:
-        ValueError: when there is no such bundle, or it has a link to something outside its folder.
-        FileExistsError: when the copy is there already.
-        OSError: when it cannot be written; nothing is left of it then.
+        ValueError: when no shipped bundle has that name, or it contains a link to something outside its folder.
+        FileExistsError: when ``<parent>/<name>`` exists.
+        OSError: when the copy cannot be written; a partial copy is removed.
     """
     source, target = bundle_dir(name), Path(parent) / name
     for link in links_out(source):
@@ -101,13 +110,13 @@ def copy_bundle(name: str, parent: str | PathLike[str]) -> Path:
 
 
 def links_out(root: Path) -> list[Path]:
-    """Symbolic links in a bundle that lead out of its folder; none is followed."""
+    """Symbolic links in a bundle that lead out of its folder; links to folders are not followed."""
     entries = [Path(folder, name) for folder, folders, names in os.walk(root) for name in (*folders, *names)]
     return sorted(path for path in entries if path.is_symlink() and not _is_inside(root, path))
 
 
 def check_inside(root: Path, path: Path) -> None:
-    """Raise ``ValueError`` when a link makes a bundle's file one that lies elsewhere."""
+    """Raise ``ValueError`` when a path in a bundle leads, through a link, to something outside its folder."""
     if not _is_inside(root, path):
         place = path.relative_to(root).as_posix()
         raise ValueError(
@@ -116,11 +125,11 @@ def check_inside(root: Path, path: Path) -> None:
 
 
 def _is_inside(root: Path, path: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))  # unlike resolve, at ease with loops
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))  # unlike resolve, accepts loops of links
 
 
 def _shipped() -> dict[str, Path]:
-    home = PACKAGE / "bundles"  # a wheel's; a folder of that name beside the package counts in a clone only
+    home = PACKAGE / "bundles"  # where a wheel puts them; an editable install reads the clone's
     if not home.is_dir() and (CLONE / "pyproject.toml").is_file():
         home = CLONE / "bundles"
     return {path.parents[1].name: path.parents[1] for path in home.glob("*/configs/metadata.json")}

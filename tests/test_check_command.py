@@ -7,7 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_attn import cli
+from monai_attn import cli, data
 from monai_attn.data import check
 
 NAMES = ["plain", "with space", "größe ü 数", "[brackets] (1)", "a,b", "2024"]
@@ -99,7 +99,7 @@ def test_a_folder_that_is_not_there_is_an_error_with_status_2(tmp_path, command)
 
 def test_what_nobody_foresaw_is_no_warning(monkeypatch, capsys):
     monkeypatch.delenv("MONAI_ATTN_DEBUG", raising=False)
-    monkeypatch.setattr(cli, "check", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(data, "check", lambda *_, **__: 1 / 0)
     assert cli.main(["check", "x"]) == 2
     assert "ZeroDivisionError" in capsys.readouterr().err
 

@@ -1,13 +1,28 @@
+import re
 import subprocess
 import sys
 
 import nibabel as nib
 import numpy as np
 import pytest
+from conftest import SHIPPED
 
 import monai_attn
 from monai_attn import cli
+from monai_attn.cli import _main as verbs
 from monai_attn.demos import _brain as demo
+
+LIGHT = """
+import os, sys
+before = set(sys.modules)
+from monai_attn.cli import main
+try:
+    status = main(sys.argv[1:])
+except SystemExit as end:
+    status = end.code
+packages = {name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names
+print(status, os.times().user + os.times().system, *sorted(packages))
+"""
 
 
 def test_version_and_usage(capsys):
@@ -20,6 +35,68 @@ def test_version_and_usage(capsys):
             cli.main(arguments)
         assert end.value.code == status
         assert text in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["--help"], 0, "segment both hippocampi"),
+        (["--version"], 0, f"monai-attn {monai_attn.__version__}"),
+        (["plan", "--help"], 0, "time budget for training on this machine, in hours"),
+        (["list"], 0, SHIPPED[0].name),
+        (["copy", SHIPPED[0].name, "copies"], 0, f"copied to copies/{SHIPPED[0].name}"),
+        (["copy", "nothing", "."], 1, "error: bundle 'nothing' is not shipped: use one of"),
+    ],
+)
+def test_what_only_handles_files_starts_within_a_second(tmp_path, arguments, status, text):
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    *lines, last = done.stdout.splitlines()
+    assert text in " ".join(" ".join([*lines, done.stderr]).split())  # argparse breaks lines
+    code, seconds, *packages = last.split()
+    assert (int(code), packages) == (status, ["monai_attn"])  # not torch, monai, numpy, nibabel ...
+    assert float(seconds) < 1  # of processor time, the interpreter's start included; measured: 0.05
+
+
+def test_a_bundle_may_be_a_folder_or_a_name(capsys):
+    assert cli.main(["render", "nothing"]) == 1
+    assert re.search(
+        r"error: bundle 'nothing' is not shipped: .*, or pass the folder of a bundle$", capsys.readouterr().err
+    )
+    for bundle in (SHIPPED[0].name, str(SHIPPED[0].root)):
+        assert cli.main(["render", bundle, "--check"]) == 0
+        assert "is up to date" in capsys.readouterr().out
+
+
+def test_every_option_may_be_typed_with_dashes(capsys):
+    for verb in ("check", "plan", "demo"):
+        with pytest.raises(SystemExit):
+            cli.main([verb, "--help"])
+        text = capsys.readouterr().out
+        options = set(re.findall(r"--[a-z_-]+", text))
+        underscored = {option for option in options if "_" in option}
+        assert underscored
+        assert {option.replace("_", "-") for option in underscored} <= options
+
+
+def test_what_nobody_foresaw_is_one_line_with_its_type(monkeypatch, capsys):
+    monkeypatch.delenv("MONAI_ATTN_DEBUG", raising=False)
+    monkeypatch.setattr(verbs, "list_bundles", lambda: 1 / 0)
+    assert cli.main(["list"]) == 1
+    assert re.fullmatch(r"error: ZeroDivisionError: .*MONAI_ATTN_DEBUG=1.*\n", capsys.readouterr().err)
+    monkeypatch.setenv("MONAI_ATTN_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["list"])
+
+
+def test_ctrl_c_is_one_line(monkeypatch, capsys):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verbs, "list_bundles", interrupt)
+    assert cli.main(["list"]) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
 
 
 def test_demo_segments_a_real_brain_and_shows_it(command, tmp_path):
@@ -53,7 +130,7 @@ def test_demo_leaves_other_peoples_files_alone(capsys, tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
     assert cli.main(["demo", "--output_dir", str(tmp_path)]) == 1
-    assert "which is not the demo's: use a new folder" in capsys.readouterr().err
+    assert "not from the demo: use a new folder" in capsys.readouterr().err
     assert (tmp_path / name).read_text() == "mine"
 
 
@@ -73,7 +150,7 @@ def test_a_missing_extra_is_one_line_with_the_cure(monkeypatch, capsys, tmp_path
     monkeypatch.setattr(demo, "find_spec", lambda _: None)
     assert cli.main(["demo", "--output_dir", str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err.splitlines() == [
-        "error: nilearn, which carries the template, is not installed: pip install 'monai-attn[demo]'"
+        "error: nilearn, which contains the template, is not installed: pip install 'monai-attn[demo]'"
     ]
     assert not (tmp_path / "out").exists()
 
@@ -95,4 +172,4 @@ def test_demo_goes_all_the_way_on_generated_data(tmp_path):
     assert "mean 0." in done.stdout
     again = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert again.returncode == 1
-    assert "holds 'data' already" in again.stderr.splitlines()[-1]
+    assert "contains 'data' already" in again.stderr.splitlines()[-1]

@@ -1,62 +1,71 @@
-import inspect
 import json
-import pkgutil
+import pickle
 import subprocess
 import sys
 import zipfile
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 from conftest import BUNDLES, REPOSITORY
-from monai.bundle import ComponentLocator
 
 import monai_attn
 
 NETWORK = {"spatial_dims": 2, "in_channels": 1, "out_channels": 2, "channels": [4, 8], "strides": [2]}
 
 
-def run_python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+def run_python(code: str, folder: Path | None = None) -> str:
+    """Last line that a new interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()[-1]
 
 
-def defined_names() -> dict[str, str]:
-    """Every class and function of ours that the locator can meet, private ones aside, and its module."""
-    found = {}
-    for module_info in pkgutil.walk_packages(monai_attn.__path__, "monai_attn."):
-        if module_info.name.endswith("__main__"):
-            continue
-        module = import_module(module_info.name)
-        for name, item in inspect.getmembers(module):
-            own = (inspect.isclass(item) or inspect.isfunction(item)) and item.__module__ == module.__name__
-            if own and not name.startswith("_"):
-                assert name not in found, f"{name} is in {found[name]} and {module.__name__}"
-                found[name] = module.__name__
-    return found
-
-
-def test_the_locator_knows_exactly_one_module_for_every_public_name():
-    expected = defined_names()
-    locator = ComponentLocator()
-    assert {"AttentionGate", "AttentionGatedUNet", "load_weights", "ScoreTable", "demo"} <= set(expected)
-    assert {name: locator.get_component_module_name(name) for name in expected} == expected
-
-
 @pytest.mark.parametrize(
-    ("imports", "target"), [([], "monai_attn.AttentionGatedUNet"), (["$import monai_attn"], "AttentionGatedUNet")]
+    ("before", "imports", "target"),
+    [
+        ("", [], "monai_attn.AttentionGatedUNet"),
+        ("", ["$import monai_attn"], "AttentionGatedUNet"),
+        ("from monai_attn import data", ["$import monai_attn"], "AttentionGatedUNet"),  # before MONAI, but used
+    ],
 )
-def test_the_network_resolves_in_a_config(imports, target):
+def test_the_network_resolves_in_a_config(before, imports, target):
     config = {"imports": imports, "network_def": {"_target_": target, **NETWORK}}
     code = f"""
 import json, sys
+{before}
 from monai.bundle import ConfigParser
-assert not any(name.startswith("monai_attn") for name in sys.modules)
+assert {bool(before)} or not any(name.startswith("monai_attn") for name in sys.modules)
 parser = ConfigParser(json.loads({json.dumps(config)!r}))
 print(type(parser.get_parsed_content("network_def")).__module__)
 """
     assert run_python(code) == "monai_attn.networks.nets._attention_gated_unet"
+
+
+def test_importing_it_loads_nothing_else_until_a_name_is_used():
+    network = pickle.dumps(monai_attn.AttentionGatedUNet(**NETWORK))
+    code = f"""
+import sys
+before = set(sys.modules)
+import monai_attn
+assert set(sys.modules) - before == {{"monai_attn"}}, set(sys.modules) - before
+assert set(monai_attn.__all__) < set(dir(monai_attn))
+assert not hasattr(monai_attn, "AttentionUnet")
+assert "torch" not in sys.modules
+import pickle
+network = pickle.loads({network!r})
+from monai_attn import bundle, AttentionGatedUNet
+assert type(network) is AttentionGatedUNet
+assert bundle is sys.modules["monai_attn.bundle"] is monai_attn.bundle
+assert AttentionGatedUNet is monai_attn.networks.AttentionGatedUNet
+for name in monai_attn.__all__:
+    assert name in vars(monai_attn), name
+exec("from monai_attn import *")
+assert load_weights is monai_attn.load_weights
+print("done")
+"""
+    assert run_python(code) == "done"
 
 
 def test_importing_it_costs_next_to_nothing_beside_torch_and_monai():
@@ -96,6 +105,21 @@ def test_the_wheel_carries_the_bundles_and_finds_them(tmp_path):
         parts += ("docs/README.md", "docs/data_license.txt")
         assert [part for part in parts if not (home / name / part).is_file()] == []
         assert not (home / name / "eval").exists()
-        code = f"import sys; sys.path.insert(0, {str(tmp_path / 'installed')!r}); import monai_attn"
-        assert run_python(f"{code}; print(monai_attn.bundle.bundle_dir({name!r}))") == str(home / name)
     assert not list((tmp_path / "installed").glob("tests*"))
+    code = f"""
+import sys
+sys.path.insert(0, {str(tmp_path / "installed")!r})
+from importlib.metadata import distributions
+(wheel,) = distributions(path=sys.path[:1])
+(command,) = wheel.entry_points.select(group="console_scripts", name="monai-attn")
+main = command.load()
+assert main(["list"]) == 0
+for name in {sorted(shipped)!r}:
+    assert main(["copy", name, "copies"]) == 0
+import monai_attn
+print(*(monai_attn.bundle.bundle_dir(name) for name in {sorted(shipped)!r}), sep=";")
+"""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert run_python(code, elsewhere).split(";") == [str(home / name) for name in sorted(shipped)]
+    assert {path.name for path in (elsewhere / "copies").iterdir()} == shipped

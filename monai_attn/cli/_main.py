@@ -1,107 +1,52 @@
-"""The command ``monai-attn``: each verb is one call."""
+"""What each verb does: one call, and what it prints.
 
-import argparse
+A verb imports what it calls, so that those which only handle files start without PyTorch and MONAI.
+"""
+
 import os
 import sys
-from collections.abc import Callable, Sequence
+from argparse import Namespace
+from collections.abc import Sequence
 
-from .. import __version__
-from .._shipped_bundles import find_bundle
-from ..bundle import copy_bundle, lint, list_bundles, plan, render
-from ..bundle._one_line import one_line
-from ..data import check
-from ..demos._brain import demo
-from ..demos._training import demo_training
+from .._shipped_bundles import copy_bundle, find_bundle, list_bundles
+from ._parser import make_parser
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit status: 0 done, 1 failed (one line says why), 2 wrong usage.
+    """Run one verb.
 
-    ``check`` and ``lint`` have their own: 0 fine, 1 warnings or findings, 2 errors.
+    Args:
+        arguments: the command line without the program's name; by default that of this process.
+
+    Returns:
+        the exit status: 0 on success, 1 after an error, which is printed as one line, 130 after Ctrl-C. ``check`` and
+        ``lint`` return 0 when they found nothing, 1 after warnings or findings, 2 after errors. Wrong usage exits
+        with 2.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
-        run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
+        return _VERBS[options.verb](options)
     except Exception as error:
         if os.environ.get("MONAI_ATTN_DEBUG"):
             raise
-        print(one_line(error), file=sys.stderr)
-        return 2 if options.verb in ("check", "lint") else 1  # where 1 stands for what they found
+        print(_one_line(error), file=sys.stderr)
+        return 2 if options.verb in ("check", "lint") else 1  # where 1 stands for warnings and findings
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="monai-attn", description="Attention-gated U-Nets and MONAI bundles for CT and MRI segmentation."
-    )
-    parser.add_argument("--version", action="version", version=f"monai-attn {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+def _one_line(error: Exception) -> str:
+    if "torch" not in sys.modules and isinstance(error, OSError | ValueError):
+        return f"error: {error}"  # a verb that only handles files; our own exceptions would load all
+    from ..bundle._one_line import one_line
 
-    verb = verbs.add_parser("list", help="show the shipped bundles")
-    verb.set_defaults(run=_list)
-
-    verb = verbs.add_parser("copy", help="copy a shipped bundle to a folder, to edit it")
-    verb.add_argument("name", help="the bundle, as `monai-attn list` shows it")
-    verb.add_argument("dir", help="the copy becomes <dir>/<name>")
-    verb.set_defaults(run=_copy)
-
-    verb = verbs.add_parser(
-        "check", help="read a labelled data set and say what is wrong with it; exit 0 fine, 1 warnings, 2 errors"
-    )
-    verb.add_argument("data", help="folder of the data set, or a datalist")
-    verb.add_argument("--json", action="store_true", help="print all that was found as JSON")
-    verb.add_argument("--in_channels", "--in-channels", type=int, help="image channels (what most cases have)")
-    verb.add_argument("--channel_names", "--channel-names", nargs="+", help="endings of the images' names, in order")
-    verb.add_argument("--num_classes", "--num-classes", type=int, help="classes with background (what the data say)")
-    verb.add_argument("--patient_column", "--patient-column", help="in cases.csv, or field of a datalist (patient)")
-    verb.add_argument("--patient_regex", "--patient-regex", help="finds the patient in a case's name")
-    verb.add_argument(
-        "--trust_image_header", "--trust-image-header", action="store_true", help="ignore labels' affines"
-    )
-    verb.add_argument("--memory_gb", "--memory-gb", type=float, help="for one resampled case (half of this machine's)")
-    verb.set_defaults(run=_check)
-
-    verb = verbs.add_parser("plan", help="check and measure a data set and write a bundle for it")
-    verb.add_argument("data", help="folder of the data set, or a datalist")
-    verb.add_argument("--name", required=True, help="of the bundle, which becomes <output_dir>/<name>")
-    verb.add_argument("--output_dir", "--output-dir", default=".", help="folder for the bundle's (%(default)s)")
-    verb.add_argument("--like", help="a bundle whose network, processing and weights to start from")
-    verb.add_argument("--weights", default="auto", help="auto (those of --like), none, or a checkpoint")
-    verb.add_argument("--hours", type=float, default=1.0, help="that the training may take here (%(default)s)")
-    verb.add_argument("--memory_gb", "--memory-gb", type=float, help="for the training (half of this machine's)")
-    verb.add_argument("--device", help="where the training will run (CUDA when there is one)")
-    verb.add_argument("--modality", help="CT or MR (what the data say)")
-    verb.add_argument("--fold", default="0", help="held back for validation (%(default)s)")
-    verb.add_argument("--patient_column", "--patient-column", help="in cases.csv, or field of a datalist (patient)")
-    verb.add_argument("--patient_regex", "--patient-regex", help="finds the patient in a case's name")
-    verb.add_argument(
-        "--trust_image_header", "--trust-image-header", action="store_true", help="labels lie where images do"
-    )
-    verb.add_argument("--seed", type=int, default=0, help="of the training (%(default)s)")
-    verb.set_defaults(run=_plan)
-
-    verb = verbs.add_parser("render", help="write a bundle's configs/ from its bundle.json and the templates")
-    verb.add_argument("bundle", help="folder of a bundle, or the name of a shipped one")
-    verb.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
-    verb.set_defaults(run=_render)
-
-    verb = verbs.add_parser(
-        "lint", help="read a bundle, run nothing of it, and say what is wrong; exit 0 fine, 1 findings, 2 no bundle"
-    )
-    verb.add_argument("bundle", help="folder of a bundle, or the name of a shipped one")
-    verb.set_defaults(run=_lint)
-
-    verb = verbs.add_parser("demo", help="segment both hippocampi of a real averaged brain and show the result")
-    verb.add_argument("--train", action="store_true", help="instead go all the way on generated data, in minutes")
-    verb.add_argument("--output_dir", default="monai-attn-demo", help="folder for the results (%(default)s)")
-    verb.add_argument("--device", help="cpu, cuda, ... (CUDA when there is one)")
-    verb.set_defaults(run=_demo)
-    return parser
+    return one_line(error)
 
 
-def _list(_options: argparse.Namespace) -> int:
+def _list(_options: Namespace) -> int:
     rows = [("name", "task", "modality", "dims", "Dice", "MB")]
     for info in list_bundles():
         numbers = (f"{info.spatial_dims}D", f"{info.dice:.3f}", f"{info.megabytes:.1f}")
@@ -112,37 +57,35 @@ def _list(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _copy(options: argparse.Namespace) -> int:
+def _copy(options: Namespace) -> int:
     print(f"copied to {copy_bundle(options.name, options.dir)}")
     return 0
 
 
-def _check(options: argparse.Namespace) -> int:
-    report = check(
-        options.data,
-        options.in_channels,
-        options.num_classes,
-        options.patient_column,
-        options.patient_regex,
-        options.trust_image_header,
-        options.memory_gb,
-        channel_names=options.channel_names,
-    )
+def _check(options: Namespace) -> int:
+    from ..data import check
+
+    arguments = {key: value for key, value in vars(options).items() if key not in ("verb", "data", "json")}
+    report = check(options.data, **arguments)
     print(report.to_json() if options.json else report.table())
     return report.status
 
 
-def _plan(options: argparse.Namespace) -> int:
-    arguments = {key: value for key, value in vars(options).items() if key not in ("run", "verb", "data")}
+def _plan(options: Namespace) -> int:
+    from ..bundle import plan
+
+    arguments = {key: value for key, value in vars(options).items() if key not in ("verb", "data")}
     arguments["fold"] = int(options.fold) if options.fold.isdigit() else options.fold
     result = plan(options.data, **arguments)
     for reason in result.reasons:
         print(f"- {reason}")
-    print(f"wrote {result.bundle_root}; how to go on stands in {result.bundle_root / 'docs' / 'README.md'}")
+    print(f"wrote {result.bundle_root}; next steps: see {result.bundle_root / 'docs' / 'README.md'}")
     return 0
 
 
-def _render(options: argparse.Namespace) -> int:
+def _render(options: Namespace) -> int:
+    from ..bundle._render import render
+
     root = find_bundle(options.bundle)
     changed = render(root, write=not options.check)
     for path in changed:
@@ -152,15 +95,30 @@ def _render(options: argparse.Namespace) -> int:
     return 1 if options.check and changed else 0
 
 
-def _lint(options: argparse.Namespace) -> int:
+def _lint(options: Namespace) -> int:
+    from ..bundle.linting import lint
+
     findings = lint(options.bundle)
     for finding in findings:
         print(finding)
     if not findings:
-        print(f"{options.bundle}: nothing found")
+        print(f"{options.bundle}: nothing suspicious found")
     return 1 if findings else 0
 
 
-def _demo(options: argparse.Namespace) -> int:
+def _demo(options: Namespace) -> int:
+    from ..demos import demo, demo_training
+
     (demo_training if options.train else demo)(options.output_dir, options.device)
     return 0
+
+
+_VERBS = {
+    "list": _list,
+    "copy": _copy,
+    "check": _check,
+    "plan": _plan,
+    "render": _render,
+    "lint": _lint,
+    "demo": _demo,
+}

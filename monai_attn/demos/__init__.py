@@ -1,4 +1,4 @@
-"""``monai-attn demo``: a real averaged brain, or the whole way on generated data."""
+"""``monai-attn demo``: an averaged brain, or all steps on generated data."""
 
 from ._brain import demo
 from ._training import demo_training, generate_data

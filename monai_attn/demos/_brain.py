@@ -11,29 +11,30 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from ..bundle import bundle_dir, check_device, check_output_dir
-from ..visualize._attention import AttentionPanel, attention_figure
+from ..visualize import AttentionPanel, attention_figure
 
 __all__ = ["demo"]
 
 BUNDLE = "hippocampus_mri_attn_segmentation"
 NOTICE = "demonstration on an averaged brain (ICBM152 2009a), not a diagnosis"
 CENTRES_MM = {"left": (-28.0, -22.0, -14.0), "right": (28.0, -22.0, -14.0)}
-MARKER = ".monai-attn-demo"  # in a folder with this file, the demo may replace results
+MARKER = ".monai-attn-demo"  # a folder with this file is the demo's, which may replace what is in it
 CROP_VOXELS = (40, 56, 40)  # at 1 mm, about what the training images show
 
 
 def demo(output_dir: str | PathLike[str] = "monai-attn-demo", device: str | None = None) -> Path:
-    """Cut two regions out of the ICBM152 2009a T1 template, run the bundle on them, and show the result.
+    """Crop the ICBM152 2009a T1 template around each hippocampus, segment the crops, and draw the result.
 
     Args:
         output_dir: folder for ``images/``, ``labels/`` and ``hippocampus.png``.
-        device: "cpu", "cuda" ...; by default CUDA when there is one.
+        device: device to run on, for example "cpu" or "cuda:1"; by default CUDA if available.
 
     Returns:
-        the picture's path.
+        path of the picture.
 
     Raises:
-        ModuleNotFoundError: without nilearn, which carries the template, or matplotlib (extra ``demo``).
+        ModuleNotFoundError: when nilearn, which contains the template, or matplotlib is missing (extra ``demo``).
+        ValueError: when the folder contains files of these names that the demo did not write.
     """
     check_device(device or "cpu")
     template = _template()
@@ -43,10 +44,10 @@ def demo(output_dir: str | PathLike[str] = "monai-attn-demo", device: str | None
     images, labels, picture = root / "images", root / "labels", root / "hippocampus.png"
     foreign = [path for path in (images, labels, picture) if path.exists() and not (root / MARKER).is_file()]
     if foreign:
-        raise ValueError(f"output_dir='{root}' holds '{foreign[0].name}', which is not the demo's: use a new folder")
+        raise ValueError(f"output_dir='{root}' contains '{foreign[0].name}', not from the demo: use a new folder")
     images.mkdir(parents=True, exist_ok=True)
     (root / MARKER).touch()
-    for earlier in labels.glob("*.nii.gz"):  # inference would take them for somebody's labels and refuse
+    for earlier in labels.glob("*.nii.gz"):  # inference would take them for the user's and refuse
         earlier.unlink()
     for side, crop in _crops(nib.Nifti1Image.from_filename(template)):
         nib.save(crop, images / f"{side}_hippocampus.nii.gz")
@@ -63,15 +64,15 @@ def demo(output_dir: str | PathLike[str] = "monai-attn-demo", device: str | None
 
 
 def _template() -> Path:
-    """The T1 template inside the installed nilearn package; nilearn itself, which is slow to import, is not needed."""
+    """Path of the T1 template inside the nilearn package, which is not imported, since that is slow."""
     spec = find_spec("nilearn")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(
-            "nilearn, which carries the template, is not installed: pip install 'monai-attn[demo]'"
+            "nilearn, which contains the template, is not installed: pip install 'monai-attn[demo]'"
         )
     path = Path(spec.origin).parent / "datasets" / "data" / "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
     if not path.is_file():
-        raise FileNotFoundError(f"'{path}' is not in this nilearn: pip install 'nilearn==0.14.1'")
+        raise FileNotFoundError(f"'{path}' does not exist in this version of nilearn: pip install 'nilearn==0.14.1'")
     return path
 
 
@@ -96,7 +97,7 @@ def _run_bundle(images: Path, labels: Path, device: str | None) -> ConfigWorkflo
 
 
 def _panel(workflow: ConfigWorkflow, image_path: Path, label_path: Path) -> AttentionPanel:
-    """Image and labels as in their files; the coefficients fit because the crops are 1 mm and RAS already."""
+    """Voxels as in the files; the coefficients are on the same grid, since the crops have 1 mm spacing and RAS axes."""
     network = workflow.network_def
     image = workflow.preprocessing({"image": str(image_path)})["image"]
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The whole way on generated data, in minutes: ``monai-attn demo --train``."""
+"""Check, plan, train, evaluate and segment generated data, in minutes: ``monai-attn demo --train``."""
 
 import csv
 import json
@@ -25,23 +25,23 @@ HU = {"air": -1000.0, "body": 40.0, "left_organ": 110.0, "right_organ": 160.0}
 
 
 def demo_training(output_dir: str | PathLike[str] = "monai-attn-demo", device: str | None = None) -> Path:
-    """Generate CT-like volumes, then check, plan, train, evaluate and segment; each step shows its command.
+    """Generate CT-like volumes, then check, plan, train, evaluate and segment; print the command of each step.
 
     Args:
-        output_dir: folder for ``data/``, the bundle, ``scores/`` and ``labels/``.
-        device: "cpu", "cuda" ...; by default CUDA when there is one.
+        output_dir: folder for ``data/``, ``new/``, the bundle, ``scores/`` and ``labels/``.
+        device: device to run on, for example "cpu" or "cuda:1"; by default CUDA if available.
 
     Returns:
-        the bundle's folder.
+        folder of the bundle.
 
     Raises:
-        ValueError: when the folder has results of an earlier demonstration.
+        ValueError: when the folder contains results of an earlier demo.
     """
     check_device(device or "cpu")
     root = check_output_dir(output_dir)
     taken = [name for name in ("data", "new", NAME, "scores", "labels") if (root / name).exists()]
     if taken:
-        raise ValueError(f"output_dir='{root}' holds '{taken[0]}' already: remove it, or use a new folder")
+        raise ValueError(f"output_dir='{root}' contains '{taken[0]}' already: remove it, or use a new folder")
     start = time.perf_counter()
     data, new = root / "data", root / "new"
     generate_data(data, new)
@@ -68,15 +68,15 @@ def demo_training(output_dir: str | PathLike[str] = "monai-attn-demo", device: s
     with (root / "scores" / "dice_per_class.csv").open(newline="", encoding="utf-8") as file:
         rows = {row["class"]: float(row["mean"]) for row in csv.DictReader(file)}
     shown = ", ".join(f"{name} {dice:.3f}" for name, dice in rows.items())
-    print(f"\nDice on the held-back cases: {shown}\nlabel maps: {root / 'labels'}\nbundle:     {bundle}")
-    print(f"{time.perf_counter() - start:.0f} s in all, on generated volumes; real ones take longer and score lower.")
+    print(f"\nDice on the held-out cases: {shown}\nlabel maps: {root / 'labels'}\nbundle:     {bundle}")
+    print(f"{time.perf_counter() - start:.0f} s in all, on generated volumes; real data take longer and score lower.")
     return bundle
 
 
 def generate_data(data: Path, new: Path, cases: int = 15, seed: int = 0) -> None:
-    """Write labelled cases to ``data`` and two more images without labels to ``new``.
+    """Write cases with labels to ``data``, and two more images without labels to ``new``.
 
-    Each is a body with two ellipsoids that differ in place, size and turn, in HU with noise.
+    Each image, in HU with noise, shows a body with two ellipsoids of varying position, size and rotation.
     """
     rng = np.random.default_rng(seed)
     affine = np.diag([*SPACING_MM, 1.0])
@@ -111,7 +111,7 @@ def _volume(rng: np.random.Generator) -> tuple[NDArray[np.int16], NDArray[np.uin
 
 
 def _inside(place: NDArray[Any], centre: Any, radii: Any, turn: float = 0.0) -> NDArray[np.bool_]:
-    """Voxels of an ellipsoid, turned about the third axis."""
+    """Mask of an ellipsoid that is rotated about the third axis, by ``turn`` radians."""
     cos, sin = np.cos(turn), np.sin(turn)
     along = (place - centre) @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
     inside: NDArray[np.bool_] = ((along / radii) ** 2).sum(-1) < 1

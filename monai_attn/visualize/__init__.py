@@ -1,5 +1,5 @@
 """Pictures."""
 
-from ._attention import attention_figure
+from ._attention import AttentionPanel, attention_figure
 
-__all__ = ["attention_figure"]
+__all__ = ["AttentionPanel", "attention_figure"]

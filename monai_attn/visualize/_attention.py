@@ -1,4 +1,4 @@
-"""Show what the network saw: image, labels and attention coefficients side by side."""
+"""Draw image, labels and attention coefficients side by side."""
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -13,7 +13,15 @@ LABEL_COLOURS = ("tab:red", "tab:cyan", "tab:orange", "tab:purple", "tab:green")
 
 
 class AttentionPanel(NamedTuple):
-    """One row of the figure: arrays of one shape (H, W, D) in RAS order, and their voxel size in mm."""
+    """One row of the figure.
+
+    Attributes:
+        title: heading of the row.
+        image: intensities, shape (H, W, D), axes in RAS order.
+        labels: label of each voxel, same shape.
+        coefficients: attention coefficients in [0, 1], same shape.
+        spacing_mm: voxel size in mm.
+    """
 
     title: str
     image: NDArray[np.floating]
@@ -25,16 +33,16 @@ class AttentionPanel(NamedTuple):
 def attention_figure(
     panels: Sequence[AttentionPanel], class_names: Mapping[int, str], path: str | PathLike[str], caption: str = ""
 ) -> None:
-    """Draw a row for each panel: sagittal slice through the middle of the labels, labels over it, coefficients.
+    """Draw one row per panel: the sagittal slice with most labels, the same with the labels, and the coefficients.
 
     Args:
-        panels: what to draw.
-        class_names: name of each label value but the background.
-        path: picture file; its ending says the format.
-        caption: line under the picture.
+        panels: the rows.
+        class_names: name of each label value except the background.
+        path: picture file; its suffix sets the format.
+        caption: line below the picture.
 
     Raises:
-        ModuleNotFoundError: without matplotlib, which the extra ``demo`` brings.
+        ModuleNotFoundError: when matplotlib, which the extra ``demo`` installs, is missing.
     """
     from matplotlib.colors import ListedColormap  # an extra, and slow to import
     from matplotlib.figure import Figure
@@ -68,6 +76,6 @@ def attention_figure(
 
 
 def _middle_slice(labels: NDArray[np.integer]) -> int:
-    """Sagittal slice with most labelled voxels, the middle one where there is none."""
+    """Index of the sagittal slice with most labelled voxels; the middle one if there are none."""
     area = np.count_nonzero(labels, axis=(1, 2))
     return int(area.argmax()) if area.any() else labels.shape[0] // 2
