@@ -30,7 +30,11 @@ MODULES = sorted(
     info.name for info in pkgutil.walk_packages(monai_attn.__path__, "monai_attn.") if info.name[-8:] != "__main__"
 )
 PUBLIC_MODULES = ["monai_attn", *(name for name in MODULES if "._" not in name)]
-PUBLIC = {f"{module}.{name}": (module, name) for module in PUBLIC_MODULES for name in import_module(module).__all__}
+PUBLIC = {
+    f"{module}.{name}": (module, name)
+    for module in PUBLIC_MODULES
+    for name in getattr(import_module(module), "__all__", [])
+}
 
 
 def exported(name: str) -> Any:
