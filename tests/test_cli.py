@@ -69,6 +69,17 @@ def test_a_bundle_may_be_a_folder_or_a_name(capsys):
         assert "is up to date" in capsys.readouterr().out
 
 
+def test_render_overwrites_what_was_edited_only_when_forced(bundle, capsys):
+    config = bundle.root / "configs" / "resume.json"
+    rendered = config.read_text()
+    config.write_text(rendered.replace("{", '{"mine": 1,', 1))
+    assert cli.main(["render", str(bundle.root)]) == 1
+    assert "resume.json' was edited since it was rendered" in capsys.readouterr().err
+    assert "mine" in config.read_text()
+    assert cli.main(["render", str(bundle.root), "--force"]) == 0
+    assert config.read_text() == rendered
+
+
 def test_every_option_may_be_typed_with_dashes(capsys):
     for verb in ("check", "plan", "demo"):
         with pytest.raises(SystemExit):

@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    if "torch" not in sys.modules and isinstance(error, OSError | ValueError):
-        return f"error: {error}"  # a verb that only handles files; our own exceptions would load all
+    if "torch" not in sys.modules and isinstance(error, OSError | ValueError):  # of a verb that only handles files
+        return f"error: {' '.join(str(error).split())}"
     from ..bundle._one_line import one_line
 
     return one_line(error)
@@ -87,7 +87,7 @@ def _render(options: Namespace) -> int:
     from ..bundle._render import render
 
     root = find_bundle(options.bundle)
-    changed = render(root, write=not options.check)
+    changed = render(root, write=not options.check, overwrite=options.force)
     for path in changed:
         print(f"{'would change' if options.check else 'wrote'} {path}")
     if not changed:

@@ -57,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("render", help="write a bundle's configs/ from its bundle.json and the templates")
     verb.add_argument("bundle", help=BUNDLE)
     verb.add_argument("--check", action="store_true", help="write nothing; exit status 1 if a file would change")
+    verb.add_argument("--force", action="store_true", help="overwrite files that were edited by hand, too")
 
     verb = verbs.add_parser(
         "lint",
