@@ -9,11 +9,12 @@ from ._fingerprint import Fingerprint, measure
 from ._patients import find_patients
 from ._split import known_folds, read_folds, split_cases, validation_cases
 from ._transforms import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced, TrustImageHeaderd
-from .checks import CaseFacts, DataReport, Finding, check, check_cases, check_training_cases, digest_cases
-from .files import InputGridWriter, InputNameLayout, SaveWholed, VolumeReader, is_finished, label_dtype
+from .checks import CaseFacts, DataReport, Finding, check, digest_cases, require_cases, require_training_cases
+from .files import AtomicSaveImaged, InputGridWriter, InputNameLayout, VolumeReader, is_finished, label_dtype
 
 __all__ = [
     "LABEL_FOLDERS",
+    "AtomicSaveImaged",
     "CaseDataset",
     "CaseFacts",
     "CheckedDataset",
@@ -28,15 +29,12 @@ __all__ = [
     "OutputError",
     "PartialBatch",
     "RandFlipSwapd",
-    "SaveWholed",
     "SetAside",
     "SqueezeSliced",
     "TrustImageHeaderd",
     "VolumeReader",
     "case_name",
     "check",
-    "check_cases",
-    "check_training_cases",
     "collate_cases",
     "digest_cases",
     "fault_text",
@@ -51,6 +49,8 @@ __all__ = [
     "prepare_training",
     "read_folds",
     "remove_leftovers",
+    "require_cases",
+    "require_training_cases",
     "split_cases",
     "validation_cases",
 ]

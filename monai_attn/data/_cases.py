@@ -15,7 +15,7 @@ __all__ = ["case_name", "find_cases", "find_channel_names", "image_files", "name
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mgz", ".mgh")
+SUFFIXES = (".nii.gz", ".nii", ".hdr.gz", ".hdr", ".nrrd", ".nhdr", ".mgz", ".mgh")  # of pairs, the header
 LABEL_FOLDERS = {"imagesTr": "labelsTr", "images": "labels"}
 IMAGE_FOLDERS = ("imagesTr", "imagesTs", "images")
 
@@ -58,7 +58,7 @@ def find_cases(
         one dict for each case, sorted by name: ``case`` (name), ``image`` (path, or list of paths by channel), where
         ``labelled`` is set and the file exists ``label`` (path), and what else a datalist has for it, such as ``fold``
         or ``patient``. A channel that is missing is listed nevertheless. Empty where there is nothing;
-        :func:`check_cases` says why.
+        :func:`require_cases` says why.
 
     Raises:
         ValueError: on a datalist that cannot be read.

@@ -64,7 +64,7 @@ def test_image_and_label_that_do_not_fit_together(refused, spoil, message):
     ("spoil", "message"),
     [
         case("4D", lambda v: np.stack([v, v], -1), rf"{LABEL} has shape \(12, 14, 10, 2\).*: give it one"),
-        case("0.5", lambda v: v / np.float32(2), rf"{LABEL} has the values \[0\.5\], .*no whole numbers: write the cl"),
+        case("0.5", lambda v: v / np.float32(2), rf"{LABEL} has the values \[0\.5\], .*not whole numbers: write"),
         case("-1", lambda v: v.astype(np.int16) - 1, rf"{LABEL} has the values \[-1\] below 0: write"),
         case("255", lambda v: np.where(v == 2, 255, v), rf"{LABEL} has the values \[255\], .* 0 to 2: remap them"),
         case("C", lambda v: np.where(v == 2, 3, v), rf"{LABEL} has the values \[3\], but the classes are 0 to 2: re"),
@@ -77,11 +77,15 @@ def test_label_values_that_are_no_classes(refused, spoil, message):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        case("NaN", lambda r: d.edit(d.image(r), lambda v: v * np.nan), rf"{IMAGE} has 1680 voxel.* NaN.*: repl"),
-        case("Inf", lambda r: d.edit(d.image(r), lambda v: v * np.inf), rf"{IMAGE} has 1680 voxel.* infinite: r"),
+        case("NaN", lambda r: d.edit(d.image(r), lambda v: v * np.nan), rf"{FILE} has 1680 voxel.* NaN.*: repl"),
+        case("Inf", lambda r: d.edit(d.image(r), lambda v: v * np.inf), rf"{FILE} has 1680 voxel.* infinite: r"),
         case("RGB", lambda r: d.rgb(d.image(r)), rf"{FILE} has voxels of type .*not numbers: convert it"),
-        case("spacing 0", lambda r: d.patch_header(d.image(r), d.PIXDIM_Y, 0), rf"{IMAGE} has the spacing 1 x 0 x 1"),
-        case("NaN affine", lambda r: d.patch_header(d.image(r), d.SROW_Y, np.nan), rf"{IMAGE} .* no place: correct"),
+        case("spacing 0", lambda r: d.patch_header(d.image(r), d.PIXDIM_Y, 0), rf"{FILE} has the spacing 1 x 0 x 1"),
+        case(
+            "NaN affine",
+            lambda r: d.patch_header(d.image(r), d.SROW_Y, np.nan),
+            rf"{FILE} .*non-finite affine",
+        ),
     ],
 )
 def test_images_without_numbers_or_place(refused, spoil, message):
@@ -104,7 +108,7 @@ def test_files_that_are_not_what_they_should_be(refused, spoil, message):
 
 
 def test_a_missing_label_is_named_and_no_other_takes_its_place(refused):
-    refused(lambda root: d.label(root).unlink(), rf"{IMAGE} has no label: add '\S*/labels/case_2\.nii\.gz', tak")
+    refused(lambda root: d.label(root).unlink(), rf"{IMAGE} has no label: add '\S*/labels/case_2\.nii\.gz', remove")
 
 
 def test_no_folder_no_case_and_too_few_cases_are_three_messages(tmp_path, capsys):
@@ -112,7 +116,7 @@ def test_no_folder_no_case_and_too_few_cases_are_three_messages(tmp_path, capsys
     d.dataset(tmp_path / "one", count=1)
     few = r"leave.* 0 case\(s\) for training and 1 for validation: add cases"
     for name, message, found in [
-        ("gone", r"'\S*/gone' does not exist: pass .* with images and labels in imagesTr/", None),
+        ("gone", r"'\S*/gone' does not exist: pass a folder with images and labels in imagesTr/", None),
         ("empty", r"'\S*/empty' holds no case \(\*\.nii\.gz, .*\): pass ", None),
         ("one", few, r"1 case\(s\) leave no fold with some for training and some for validation: add cases"),
     ]:
@@ -126,7 +130,7 @@ def test_one_empty_label_is_a_warning_and_the_training_starts(tmp_path, capsys, 
     root = d.dataset(tmp_path)
     d.edit(d.label(root), lambda v: v * 0)
     assert cli.main(["check", str(root)]) == 1
-    message = rf"{LABEL} is empty: see that this is so"
+    message = rf"{LABEL} is empty: check that this is intended"
     assert re.search(f"warning: {message}", capsys.readouterr().out)
     with caplog.at_level(logging.WARNING, logger="monai_attn.data.checks._dataset"):
         start(root)
@@ -140,7 +144,7 @@ def test_validation_cases_without_foreground_stop_the_training(tmp_path):
     start(root, fold="a")
     d.edit(d.label(root), lambda v: v * 0)
     with pytest.raises(
-        ValueError, match=r"no label of the 2 validation case\(s\) of fold a has .*: pass another \S*fold"
+        ValueError, match=r"no label of the 2 validation case\(s\) of fold a has .*: pass another `fold`"
     ):
         start(root, fold="a")
 
@@ -152,7 +156,7 @@ def test_a_class_that_no_training_case_has_is_a_warning(tmp_path, caplog):
         if path.name != "case_1.nii.gz":
             d.edit(path, lambda v: v * (v != 2))
     start(root, fold="a")
-    assert "no training case of fold a has class 2, which cannot be learnt: pass another --fold" in caplog.text
+    assert "no training case of fold a has class 2, which cannot be learnt: pass another `fold`" in caplog.text
 
 
 def test_images_smaller_than_the_patch_are_padded(tmp_path):

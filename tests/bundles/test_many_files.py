@@ -35,7 +35,7 @@ BAD = {  # what it is, how to make it, what is said of it
     "cut": (cut, "damaged or missing voxels"),
     "html": (lambda path: path.write_text("<html>not found</html>"), "it is a web page): replace"),
     "rgb": (d.rgb, "not numbers: convert it"),
-    "nowhere": (lambda path: d.patch_header(path, d.SROW_Y, np.nan), "is no place: correct its header"),
+    "nowhere": (lambda path: d.patch_header(path, d.SROW_Y, np.nan), "singular or non-finite affine"),
     "channels": (lambda path: save_nifti(path, np.zeros((*d.SHAPE, 2), np.float32)), "2 channels, but the network"),
     "nan": (nan_voxel, "voxel(s) that are NaN or infinite: replace them"),
 }

@@ -91,7 +91,7 @@ def test_trusting_the_image_header_is_a_switch_of_training_and_evaluation(tmp_pa
     root = d.dataset(tmp_path)
     for k in range(6):
         d.move(d.label(root, f"case_{k}"), d.moved(40) @ np.diag([-1, 1, 1, 1]))
-    with pytest.raises(ValueError, match=r"lies elsewhere .*trust_image_header"):
+    with pytest.raises(ValueError, match=r"lies elsewhere .*`trust_image_header`"):
         start(root)
     start(root, trust_image_header=True)
     case = parser("train", root).get_parsed_content("cases")[0]
@@ -143,7 +143,7 @@ def test_the_transform_refuses_another_shape(tmp_path):
         ),
         (
             lambda r: [d.edit(d.label(r, f"case_{k}"), lambda v: v * 0) for k in range(6)],
-            r"all labels are empty: see that they are the right files",
+            r"all labels are empty: check that they are the right files",
         ),
         (
             lambda r: [d.move(p(r), np.diag([300, 300, 300, 1.0])) for p in (d.image, d.label)],
@@ -184,6 +184,6 @@ def test_five_warnings_are_logged_and_the_others_counted(tmp_path, caplog):
         start(root)
     messages = [record.getMessage() for record in caplog.records if record.name == "monai_attn.data.checks._dataset"]
     assert len(messages) == 7
-    assert all("is empty: see that this is so" in message for message in messages[:5])
+    assert all("is empty: check that this is intended" in message for message in messages[:5])
     assert messages[5].startswith("and 2 warning(s) more: monai-attn check ")
     assert "was not checked" in messages[6]

@@ -38,12 +38,12 @@ WHOLE = [
     (
         "gaps",
         lambda r: [d.edit(d.label(r, f"case_{k}"), lambda v: v * 3) for k in range(6)],
-        r"the labels' values are \[0, 3, 6\], with gaps: write 0, 1, \.\.\. \(3 -> 1, 6 -> 2\)",
+        r"the label values \[0, 3, 6\] have gaps: write 0, 1, \.\.\. \(3 -> 1, 6 -> 2\)",
     ),
     (
         "no foreground",
         lambda r: [d.edit(d.label(r, f"case_{k}"), lambda v: v * 0) for k in range(6)],
-        r"all labels are empty: see that they are the right files, and write 1, 2",
+        r"all labels are empty: check that they are the right files; classes are 1, 2",
     ),
 ]
 
@@ -107,7 +107,7 @@ def test_the_same_content_within_a_side_is_a_warning(tmp_path):
     shutil.copy(d.image(root, "case_0"), d.image(root))
     report = check(root, progress=False)
     assert (report.status, [finding.case for finding in report.findings]) == (1, ["case_2"])
-    assert "has the same content as case 'case_0': see that it is meant" in report.findings[0].text
+    assert "has the same content as case 'case_0': check that it is meant" in report.findings[0].text
 
 
 WARNINGS = [
@@ -115,7 +115,7 @@ WARNINGS = [
         "one empty label",
         lambda r: d.edit(d.label(r), lambda v: v * 0),
         "case_2",
-        r"label '.*case_2.*' is empty: see that",
+        r"label '.*case_2.*' is empty: check that",
     ),
     (
         "a rare class",
@@ -127,25 +127,25 @@ WARNINGS = [
         "spacing",
         lambda r: [d.move(p(r), np.diag([1, 1, 2.5, 1])) for p in (d.image, d.label)],
         "case_2",
-        r"image '.*case_2.*': spacing 1 x 1 x 2\.5 mm is far from the median 1 x 1 x 1 mm: see that",
+        r"image '.*case_2.*': spacing 1 x 1 x 2\.5 mm is far from the median 1 x 1 x 1 mm: check",
     ),
     (
         "orientation",
         lambda r: [d.move(p(r), np.diag([-1, 1, 1, 1])) for p in (d.image, d.label)],
         "",
-        r"orientations are mixed \(5 RAS, 1 LAS\): .*see that left and right are right",
+        r"orientations are mixed \(5 RAS, 1 LAS\): .*check that left and right are correct",
     ),
     (
         "scale",
         lambda r: d.edit(d.image(r), lambda v: v / 50),
         "case_2",
-        r"image '.*case_2.*': intensities span \d.*, in the median case \d+: see that the unit is the same",
+        r"image '.*case_2.*': intensities span \d.*, in the median case \d+: check that the unit is the same",
     ),
     (
         "constant",
         lambda r: d.edit(d.image(r), lambda v: v * 0 + 3),
         "case_2",
-        r"image '.*case_2.*' is almost constant: see that it is the right file",
+        r"image '.*case_2.*' is almost constant: check that it is the right file",
     ),
 ]
 

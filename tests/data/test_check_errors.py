@@ -37,7 +37,7 @@ ALL = [
     (
         "moved",
         lambda r: d.move(d.label(r), d.moved(7.5)),
-        rf"{LABEL} lies elsewhere .*up to 7\.5 mm apart, turned by 0 deg.*\): resample it .* --trust_image_header",
+        rf"{LABEL} lies elsewhere .*up to 7\.5 mm apart, turned by 0 deg.*\): resample it .* `trust_image_header`",
     ),
     (
         "turned",
@@ -53,9 +53,9 @@ ALL = [
     (
         "5 axes",
         lambda r: d.edit(d.image(r), lambda v: v[..., None, None]),
-        rf"{IMAGE} of shape \(12, 14, 10, 1, 1\) has 5 axes.*: convert it",
+        rf"{FILE} of shape \(12, 14, 10, 1, 1\) has 5 axes.*: convert it",
     ),
-    ("channels", half_channel, rf"{IMAGE} has 2 channel\(s\), but most cases have 1: add those that are missing"),
+    ("channels", half_channel, rf"{IMAGE} has 2 channel\(s\), but most cases have 1: add the missing ones"),
     (
         "a slice",
         lambda r: [d.edit(p(r), lambda v: v[..., 4]) for p in (d.image, d.label)],
@@ -64,12 +64,12 @@ ALL = [
     (
         "halves",
         lambda r: d.edit(d.label(r), lambda v: v / np.float32(2)),
-        rf"{LABEL} has the values \[0\.5\], .* no whole numbers: write the classes 0, 1",
+        rf"{LABEL} has the values \[0\.5\], .* not whole numbers: write the classes 0, 1",
     ),
     (
         "a hundredth",
         lambda r: d.edit(d.label(r), lambda v: v + np.float32(0.002)),
-        rf"{LABEL} has the values \[0\.002.*which are no whole numbers",
+        rf"{LABEL} has the values \[0\.002.*which are not whole numbers",
     ),
     (
         "negative",
@@ -84,42 +84,42 @@ ALL = [
     (
         "NaN",
         lambda r: d.edit(d.image(r), lambda v: np.where(v > 200, np.nan, v)),
-        rf"{IMAGE} has \d+ voxel\(s\) that are NaN or infinite: replace them, or take the image out",
+        rf"{FILE} has \d+ voxel\(s\) that are NaN or infinite: replace them",
     ),
     (
         "infinite",
         lambda r: d.edit(d.image(r), lambda v: np.where(v > 200, np.inf, v)),
-        rf"{IMAGE} has \d+ voxel\(s\) that are NaN or infinite: replace them",
+        rf"{FILE} has \d+ voxel\(s\) that are NaN or infinite: replace them",
     ),
     (
         "only NaN",
         lambda r: d.edit(d.image(r), lambda v: v * np.nan),
-        rf"{IMAGE} has 1680 voxel\(s\) that are NaN or infinite: replace them",
+        rf"{FILE} has 1680 voxel\(s\) that are NaN or infinite: replace them",
     ),
     (
         "NaN affine",
         lambda r: d.patch_header(d.image(r), d.SROW_Y, np.nan),
-        rf"{IMAGE} has the affine .*nan.*, which is no place: correct its header",
+        rf"{FILE} has the singular or non-finite affine .*nan.*: correct its header",
     ),
     (
         "degenerate affine",
         lambda r: d.patch_header(d.image(r), d.SROW_Y, 0),
-        rf"{IMAGE} has the affine .*, which is no place: correct its header",
+        rf"{FILE} has the singular or non-finite affine .*: correct its header",
     ),
     (
         "label's affine",
         lambda r: d.patch_header(d.label(r), d.SROW_Y, 0),
-        rf"{LABEL} has the affine .*, which is no place: correct its header",
+        rf"{FILE} has the singular or non-finite affine .*: correct its header",
     ),
     (
         "zero spacing",
         lambda r: d.patch_header(d.image(r), d.PIXDIM_Y, 0),
-        rf"{IMAGE} has the spacing 1 x 0 x 1 mm in its header: write the true",
+        rf"{FILE} has the spacing 1 x 0 x 1 mm in its header: write the true",
     ),
     (
         "NaN spacing",
         lambda r: d.patch_header(d.label(r), d.PIXDIM_Y, np.nan),
-        rf"{LABEL} has the spacing 1 x nan x 1 mm in its header: write the true one",
+        rf"{FILE} has the spacing 1 x nan x 1 mm in its header: write the true one",
     ),
     ("RGB", lambda r: d.rgb(d.image(r)), rf"{FILE} has voxels of type .*not numbers: convert it to one number a voxel"),
     (
@@ -151,12 +151,12 @@ ALL = [
     (
         "no label",
         lambda r: d.label(r).unlink(),
-        rf"{IMAGE} has no label: add '.*/labels/case_2\.nii\.gz', take the image out",
+        rf"{IMAGE} has no label: add '.*/labels/case_2\.nii\.gz', remove the image",
     ),
     (
         "a listed file is gone",
         list_missing_file,
-        r"case 'case_2' lacks '.*/labels/gone\.nii\.gz': add that file, or take the case out",
+        r"case 'case_2' lacks '.*/labels/gone\.nii\.gz': add that file or remove the case",
     ),
     (
         "one id twice",
@@ -166,7 +166,7 @@ ALL = [
     (
         "the same content",
         twins,
-        rf"{IMAGE} has the same content as case 'case_0', in training and in validation of fold 0: take",
+        rf"{IMAGE} has the same content as case 'case_0', in training and in validation of fold 0: remove",
     ),
 ]
 

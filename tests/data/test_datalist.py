@@ -6,7 +6,7 @@ import pytest
 from conftest import save_nifti
 from test_cases import VOLUME, touch
 
-from monai_attn.data import check_cases, find_cases, find_patients, split_cases
+from monai_attn.data import find_cases, find_patients, require_cases, split_cases
 
 
 def write(path, content) -> None:
@@ -54,7 +54,7 @@ def test_entries_of_which_no_file_is_there_are_left_out_with_a_warning(files, ca
     assert "lists 2 case(s) of which no file is here" in caplog.text
     (files / "labelsTr" / "a.nii.gz").unlink()  # of a case that is half there, the check speaks
     with pytest.raises(FileNotFoundError, match=r"case 'a' lacks '.*labelsTr/a\.nii\.gz': add that file"):
-        check_cases(find_cases(files, labelled=True), files, 1, 3, 2)
+        require_cases(find_cases(files, labelled=True), files, 1, 3, 2)
 
 
 def test_nnunets_description_of_a_folder_is_no_list(files):
@@ -100,7 +100,7 @@ def test_nnunets_numbers_are_channels_where_the_label_has_none(tmp_path):
     assert [c["case"] for c in cases] == ["a", "b", "c"]
     assert cases[1]["image"] == [str(tmp_path / "imagesTr" / f"b_000{k}.nii.gz") for k in (0, 1)]
     with pytest.raises(FileNotFoundError, match=r"case 'c' lacks '.*c_0001\.nii\.gz': add that file"):
-        check_cases(cases, tmp_path, 2, 3, 2)
+        require_cases(cases, tmp_path, 2, 3, 2)
     assert [c["case"] for c in find_cases(tmp_path, in_channels=2)] == ["a", "b", "c"]
     assert [c["case"] for c in find_cases(tmp_path)] == list(names)  # for a network of one channel, each by itself
 
@@ -123,10 +123,10 @@ def test_channels_must_lie_on_one_grid(tmp_path):
         ValueError,
         match=r"a_0001\.nii\.gz' has shape \(3, 5, 6\), but the first channel '.*a_0000\.nii\.gz' \(4, 5, 6\)",
     ):
-        check_cases(find_cases(tmp_path, in_channels=2), tmp_path, 2, 3)
+        require_cases(find_cases(tmp_path, in_channels=2), tmp_path, 2, 3)
     save_nifti(tmp_path / "a_0001.nii.gz", VOLUME, np.diag([1, 1, 1, 1]) + np.eye(4, k=3) * 9)
     with pytest.raises(ValueError, match=r"a_0001\.nii\.gz' lies elsewhere than .*\(up to 9 mm apart"):
-        check_cases(find_cases(tmp_path, in_channels=2), tmp_path, 2, 3)
+        require_cases(find_cases(tmp_path, in_channels=2), tmp_path, 2, 3)
 
 
 def test_four_real_contrasts_a_patient_by_a_list(shared_data, tmp_path):
@@ -141,9 +141,9 @@ def test_four_real_contrasts_a_patient_by_a_list(shared_data, tmp_path):
     write(tmp_path / "list.json", {"training": entries})
     cases = find_cases(tmp_path / "list.json", labelled=True, in_channels=4)
     assert [c["case"] for c in cases] == ["patient07", "patient19", "patient26"]
-    check_cases(cases, tmp_path, 4, 3, 2)
+    require_cases(cases, tmp_path, 4, 3, 2)
     with pytest.raises(ValueError, match=r"\(4 files\) has 4 channels, but the network takes 1"):
-        check_cases(cases, tmp_path, 1, 3, 2)
+        require_cases(cases, tmp_path, 1, 3, 2)
     by_name = find_cases(root, labelled=True)
     assert [case["image"] for case in by_name] == [case["image"] for case in cases]
 

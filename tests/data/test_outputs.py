@@ -18,9 +18,9 @@ from monai.transforms import SaveImaged
 
 from monai_attn._atomic_files import write_whole
 from monai_attn.data import (
+    AtomicSaveImaged,
     InputNameLayout,
     OutputError,
-    SaveWholed,
     find_cases,
     is_finished,
     label_dtype,
@@ -104,7 +104,7 @@ def test_a_writer_that_is_killed_leaves_nothing_under_the_name(tmp_path, ending)
     assert list(out.iterdir()) == []
 
 
-@pytest.mark.parametrize("saver", [SaveImaged, SaveWholed])
+@pytest.mark.parametrize("saver", [SaveImaged, AtomicSaveImaged])
 def test_it_is_monais_saving_and_knows_why_it_failed(tmp_path, saver, monkeypatch):
     assert issubclass(saver, SaveImaged)  # which others look for, to leave it out
     path = str(save_nifti(tmp_path / "a.nii.gz", d.arrays(0)[0]))
@@ -118,7 +118,7 @@ def test_it_is_monais_saving_and_knows_why_it_failed(tmp_path, saver, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError if saver is SaveWholed else RuntimeError, match="No space left"):
+    with pytest.raises(OutputError if saver is AtomicSaveImaged else RuntimeError, match="No space left"):
         save(item)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.nii.gz"]
     monkeypatch.undo()

@@ -8,7 +8,14 @@ import numpy as np
 
 from ._report import CaseFacts, Finding
 
-__all__ = ["channel_findings", "geometry_findings", "label_findings", "memory_findings", "outside", "scale_findings"]
+__all__ = [
+    "find_label_problems",
+    "find_large_cases",
+    "find_odd_channels",
+    "find_odd_geometries",
+    "find_odd_scales",
+    "outside_classes",
+]
 
 SPACING_OUTLIER = 2.0  # times the median
 SCALE_OUTLIER = 10.0  # times the median
@@ -16,7 +23,7 @@ RARE = 0.5  # of the cases
 BYTES = 4  # of a voxel in float32
 
 
-def channel_findings(facts: list[CaseFacts], in_channels: int | None) -> Iterator[Finding]:
+def find_odd_channels(facts: list[CaseFacts], in_channels: int | None) -> Iterator[Finding]:
     """Cases with another number of channels than wanted or than most, and slices among volumes."""
     wanted = in_channels or _most_common([f.channels for f in facts])
     slices = 2 * sum(_flat(f) for f in facts) > len(facts)
@@ -24,14 +31,14 @@ def channel_findings(facts: list[CaseFacts], in_channels: int | None) -> Iterato
         if f.channels != wanted:
             whose = "the network takes" if in_channels else "most cases have"
             text = f"image '{f.image[0]}' has {f.channels} channel(s), but {whose} {wanted}"
-            yield Finding("error", f.case, f"{text}: add those that are missing, or take the case out")
+            yield Finding("error", f.case, f"{text}: add the missing ones or remove the case")
         if (len(f.shape) == 2 and not slices) or (slices and not _flat(f)):
             kind, others = ("a volume", "slices") if slices else ("a slice", "volumes")
             text = f"image '{f.image[0]}' of shape {f.shape} is {kind}, but most others are {others}"
-            yield Finding("error", f.case, f"{text}: convert it, or take the case out")
+            yield Finding("error", f.case, f"{text}: convert it or remove the case")
 
 
-def label_findings(facts: list[CaseFacts], num_classes: int | None) -> Iterator[Finding]:
+def find_label_problems(facts: list[CaseFacts], num_classes: int | None) -> Iterator[Finding]:
     """Values outside the classes, empty labels, rare classes.
 
     Args:
@@ -41,17 +48,17 @@ def label_findings(facts: list[CaseFacts], num_classes: int | None) -> Iterator[
     seen = sorted({0, *(value for f in facts for value in f.label_voxels)})
     if num_classes is None and seen != list(range(len(seen))):
         remap = ", ".join(f"{value} -> {k}" for k, value in enumerate(seen) if value != k)
-        yield Finding("error", "", f"the labels' values are {seen}, with gaps: write 0, 1, ... ({remap})")
+        yield Finding("error", "", f"the label values {seen} have gaps: write 0, 1, ... ({remap})")
     for f in facts:
-        text = None if num_classes is None else outside(f, num_classes, seen)
+        text = None if num_classes is None else outside_classes(f, num_classes, seen)
         if text:
             yield Finding("error", f.case, text)
     empty = [f for f in facts if not set(f.label_voxels) - {0}]
     if facts and len(empty) == len(facts):
-        yield Finding("error", "", "all labels are empty: see that they are the right files, and write 1, 2, ...")
+        yield Finding("error", "", "all labels are empty: check that they are the right files; classes are 1, 2, ...")
         return
     for f in empty:
-        yield Finding("warning", f.case, f"label '{f.label}' is empty: see that this is so")
+        yield Finding("warning", f.case, f"label '{f.label}' is empty: check that this is intended")
     for value in seen if num_classes is None else range(num_classes):
         count = sum(value in f.label_voxels for f in facts)
         if value and count < RARE * len(facts):
@@ -59,7 +66,7 @@ def label_findings(facts: list[CaseFacts], num_classes: int | None) -> Iterator[
             yield Finding("warning", "", text)
 
 
-def outside(facts: CaseFacts, num_classes: int, seen: Sequence[int] = ()) -> str | None:
+def outside_classes(facts: CaseFacts, num_classes: int, seen: Sequence[int] = ()) -> str | None:
     """Whether a label has values beyond its classes, and what they could become.
 
     Args:
@@ -76,7 +83,7 @@ def outside(facts: CaseFacts, num_classes: int, seen: Sequence[int] = ()) -> str
     return f"{text}: remap them{f' ({remap})' if remap else ''}, or train for more classes (out_channels)"
 
 
-def geometry_findings(facts: list[CaseFacts]) -> Iterator[Finding]:
+def find_odd_geometries(facts: list[CaseFacts]) -> Iterator[Finding]:
     """Spacings far from the others', and orientations that differ."""
     facts = _of_one_rank(facts)
     if not facts:
@@ -86,15 +93,15 @@ def geometry_findings(facts: list[CaseFacts]) -> Iterator[Finding]:
         ratio = np.maximum(np.array(f.spacing_mm) / median, median / np.array(f.spacing_mm)).max()
         if ratio > SPACING_OUTLIER:
             text = f"spacing {_sizes(f.spacing_mm)} mm is far from the median {_sizes(median)} mm"
-            yield Finding("warning", f.case, f"image '{f.image[0]}': {text}: see that the header is right")
+            yield Finding("warning", f.case, f"image '{f.image[0]}': {text}: check the header")
     counts = Counter(f.orientation for f in facts)
     if len(counts) > 1:
         shown = ", ".join(f"{count} {axes}" for axes, count in counts.most_common())
-        text = f"orientations are mixed ({shown}): 3D bundles turn all to RAS; see that left and right are right"
+        text = f"orientations are mixed ({shown}): 3D bundles turn all to RAS; check that left and right are correct"
         yield Finding("warning", "", text)
 
 
-def scale_findings(facts: list[CaseFacts]) -> Iterator[Finding]:
+def find_odd_scales(facts: list[CaseFacts]) -> Iterator[Finding]:
     """Channels whose values span far more or less than those of other cases."""
     for channel in range(max((len(f.percentiles) for f in facts), default=0)):
         spans = [(f, f.percentiles[channel][2] - f.percentiles[channel][0]) for f in facts if channel < f.channels]
@@ -104,14 +111,14 @@ def scale_findings(facts: list[CaseFacts]) -> Iterator[Finding]:
             image = f"image '{f.image[min(channel, len(f.image) - 1)]}'"
             which = f" in channel {channel}" if f.channels > len(f.image) else ""
             if span <= 0:
-                text = f"{image} is almost constant{which}: see that it is the right file"
+                text = f"{image} is almost constant{which}: check that it is the right file"
                 yield Finding("warning", f.case, text)
             elif max(span / median, median / span) > SCALE_OUTLIER:
                 text = f"intensities span {span:.3g}{which}, in the median case {median:.3g}"
-                yield Finding("warning", f.case, f"{image}: {text}: see that the unit is the same")
+                yield Finding("warning", f.case, f"{image}: {text}: check that the unit is the same")
 
 
-def memory_findings(
+def find_large_cases(
     facts: list[CaseFacts],
     num_classes: int | None = None,
     memory_gb: float | None = None,
@@ -128,7 +135,7 @@ def memory_findings(
     facts = _of_one_rank(facts)
     if not facts:
         return
-    limit = _half_of_memory_gb() if memory_gb is None else memory_gb
+    limit = half_of_memory_gb() if memory_gb is None else memory_gb
     target = np.median([f.spacing_mm for f in facts], axis=0) if spacing_mm is None else np.array(spacing_mm)
     classes = num_classes or max((max(f.label_voxels, default=0) for f in facts), default=0) + 1
     for f in facts:
@@ -156,7 +163,7 @@ def _sizes(values: Sequence[float] | np.ndarray) -> str:
     return " x ".join(f"{size:.3g}" for size in values)
 
 
-def _half_of_memory_gb() -> float:
+def half_of_memory_gb() -> float:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2e9
     except (ValueError, OSError, AttributeError):  # not on this system

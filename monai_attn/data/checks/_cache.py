@@ -1,6 +1,5 @@
 """Remember what was found in files, by their content, so that a second check costs seconds."""
 
-import functools
 import hashlib
 import json
 import os
@@ -11,21 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from .._cases import case_name, image_files
+from ..files._bytes import FileBytes, digest_files
+from ..files._volumes import Volume, open_volume, parts
 from ._report import CaseFacts
 
-__all__ = ["cache_key", "content_digest", "digest_cases", "recall", "remember"]
+__all__ = ["cache_key", "digest_cases", "open_noted", "recall", "remember"]
 
-VERSION = 2  # of what an inspection measures; another number makes all that was remembered void
+VERSION = 3  # of what an inspection measures; another number makes all that was remembered void
 VARIABLE = "MONAI_ATTN_CACHE"  # another folder, or "off"
 
+_digests: dict[tuple[object, ...], str] = {}  # of this run, by what changes with a file's content
 
-def content_digest(paths: Sequence[str]) -> list[str]:
-    """A digest of each file's bytes.
+
+def open_noted(path: str) -> Volume:
+    """:func:`open_volume` with all bytes of the file, whose digest nobody needs to read it for again in this run.
 
     Raises:
-        OSError: when a file cannot be read.
+        OSError: when the file cannot be read.
+        ValueError: when it is not an image.
     """
-    return [_file_digest(path, (info := os.stat(path)).st_size, info.st_mtime_ns, info.st_ctime_ns) for path in paths]
+    stamp = _stamp(path)
+    volume = open_volume(path, keep=True)
+    _digests[stamp] = volume.digest
+    return volume
 
 
 def digest_cases(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -38,14 +45,21 @@ def digest_cases(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         OSError: when a file cannot be read.
     """
     files = {case["case"]: [*image_files(case), *([case["label"]] if "label" in case else [])] for case in cases}
-    return {name: hashlib.sha256(" ".join(content_digest(paths)).encode()).hexdigest() for name, paths in files.items()}
+    return {name: hashlib.sha256(" ".join(map(_digest, paths)).encode()).hexdigest() for name, paths in files.items()}
 
 
-@functools.lru_cache(maxsize=100_000)
-def _file_digest(path: str, _size: int, _modified_ns: int, _changed_ns: int) -> str:
-    """Read once in a run, unless the file changes."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+def _digest(path: str) -> str:
+    stamp = _stamp(path)
+    if stamp not in _digests:
+        _digests[stamp] = digest_files(map(FileBytes, parts(path)))
+    return _digests[stamp]
+
+
+def _stamp(path: str) -> tuple[object, ...]:
+    """What of a file changes with its content."""
+    return tuple(
+        (part, info.st_size, info.st_mtime_ns, info.st_ctime_ns) for part in parts(path) for info in [os.stat(part)]
+    )
 
 
 def cache_key(facts: CaseFacts, trust_image_header: bool) -> str:
@@ -53,8 +67,7 @@ def cache_key(facts: CaseFacts, trust_image_header: bool) -> str:
 
     Paths are no part of it, so that a data set may move; endings are, since a good file may be misnamed.
     """
-    files = [*facts.image, *([facts.label] if facts.label else [])]
-    endings = [Path(file).name[len(case_name(file)) :].lower() for file in files]
+    endings = [Path(file).name[len(case_name(file)) :].lower() for file in facts.files]
     parts = [str(VERSION), str(len(facts.image)), str(trust_image_header), *endings, *facts.digests]
     return hashlib.blake2b("|".join(parts).encode(), digest_size=16).hexdigest()
 

@@ -1,6 +1,8 @@
 """Check every case before anything is computed or written."""
 
-from collections.abc import Iterator
+import logging
+import shlex
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -8,14 +10,30 @@ from typing import Any
 from ..._paths import misread, path_argument
 from .._cases import IMAGE_FOLDERS, LABEL_FOLDERS, SUFFIXES, case_name, image_files
 from .._datalist import datalist_file
-from ._across_cases import outside
-from ._inspection import inspect_case, inspect_cases
-from ._report import CaseFacts
+from ..files._faults import find_channel_faults
+from ..files._volumes import open_volume
+from ._across_cases import outside_classes
+from ._inspection import describe, inspect_cases, unread
+from ._report import CaseFacts, Finding, is_faulty
 
-__all__ = ["check_cases", "check_names", "image_problem", "network_problem", "why_empty"]
+__all__ = [
+    "check_command",
+    "find_name_faults",
+    "image_problem",
+    "inspect_for_network",
+    "log_warnings",
+    "network_problem",
+    "require_cases",
+    "require_names",
+    "why_empty",
+]
+
+SHOWN = 5  # warnings in the log
+
+logger = logging.getLogger(__name__)
 
 
-def check_cases(
+def require_cases(
     cases: list[dict[str, Any]],
     dataset_dir: str | PathLike[str],
     in_channels: int,
@@ -24,7 +42,7 @@ def check_cases(
     stacks: bool = False,
     trust_image_header: bool = False,
 ) -> None:
-    """Read every file and stop at the first case that the network cannot take.
+    """Read every file and stop at the first case that the network cannot take; log the warnings.
 
     Args:
         cases: as :func:`find_cases` returns them.
@@ -41,21 +59,60 @@ def check_cases(
         ValueError: when a file cannot be read or does not fit, or two files give one case.
     """
     labelled = num_classes is not None
-    if not cases:
-        raise FileNotFoundError(why_empty(dataset_dir, labelled))
-    for _, fault in check_names(cases, labelled):
-        raise fault
-    for facts, findings in inspect_cases(cases, labelled, trust_image_header):
+    require_names(cases, dataset_dir, labelled)
+    warnings = []
+    for facts, findings in inspect_for_network(cases, in_channels, spatial_dims, stacks, labelled, trust_image_header):
         for finding in findings:
-            raise ValueError(finding.text)
-        problem = network_problem(facts, in_channels, spatial_dims, stacks)
-        if problem is None and num_classes is not None:
-            problem = outside(facts, num_classes)
+            if finding.level == "error":
+                raise ValueError(finding.text)
+        problem = None if num_classes is None else outside_classes(facts, num_classes)
         if problem:
             raise ValueError(problem)
+        warnings += findings
+    log_warnings(warnings, dataset_dir)
 
 
-def check_names(cases: list[dict[str, Any]], labelled: bool) -> Iterator[tuple[str, OSError | ValueError]]:
+def require_names(cases: list[dict[str, Any]], dataset_dir: str | PathLike[str], labelled: bool) -> None:
+    """Check that there are cases and that their names and files are as they must be.
+
+    Raises:
+        FileNotFoundError: when there is no case, or a file is missing.
+        ValueError: when two files give one case, or a name has folders.
+    """
+    if not cases:
+        raise FileNotFoundError(why_empty(dataset_dir, labelled))
+    for _, fault in find_name_faults(cases, labelled):
+        raise fault
+
+
+def inspect_for_network(
+    cases: list[dict[str, Any]],
+    in_channels: int,
+    spatial_dims: int,
+    stacks: bool = False,
+    labelled: bool = True,
+    trust_image_header: bool = False,
+) -> Iterator[tuple[CaseFacts, list[Finding]]]:
+    """:func:`inspect_cases`, with what keeps a network of that kind from taking them; arguments as there."""
+    for facts, findings in inspect_cases(cases, labelled, trust_image_header):
+        problem = None if is_faulty(findings) else network_problem(facts, in_channels, spatial_dims, stacks)
+        yield facts, [*findings, *([Finding("error", facts.case, problem)] if problem else [])]
+
+
+def log_warnings(warnings: Sequence[Finding], dataset_dir: str | PathLike[str]) -> None:
+    """The first few to the log, and where to find the others."""
+    for warning in warnings[:SHOWN]:
+        logger.warning("%s", warning.text)
+    if warnings[SHOWN:]:
+        logger.warning("and %d warning(s) more: %s lists them", len(warnings) - SHOWN, check_command(dataset_dir))
+
+
+def check_command(dataset_dir: str | PathLike[str]) -> str:
+    """What shows all findings of a data set."""
+    return f"monai-attn check {shlex.quote(str(path_argument('dataset_dir', dataset_dir)))}"
+
+
+def find_name_faults(cases: list[dict[str, Any]], labelled: bool) -> Iterator[tuple[str, OSError | ValueError]]:
     """Cases whose names or files are not as they must be: the name, and the fault."""
     seen: dict[str, str] = {}
     for case in cases:
@@ -70,7 +127,7 @@ def check_names(cases: list[dict[str, Any]], labelled: bool) -> Iterator[tuple[s
             folder = Path(image).parent
             ending = Path(image).name[len(case_name(image)) :]
             expected = folder.parent / LABEL_FOLDERS.get(folder.name, "labels") / f"{name}{ending}"
-            cure = "take the image out, or write a datalist if it is one of several channels of a case"
+            cure = "remove the image, or write a datalist if it is one of several channels of a case"
             yield name, FileNotFoundError(f"image '{image}' has no label: add '{expected}', {cure}")
         for path in [*image_files(case), *([case["label"]] if labelled and "label" in case else [])]:
             if not Path(path).is_file():
@@ -78,7 +135,9 @@ def check_names(cases: list[dict[str, Any]], labelled: bool) -> Iterator[tuple[s
 
 
 def image_problem(case: dict[str, Any], in_channels: int, spatial_dims: int, stacks: bool = False) -> str | None:
-    """Read a case's image files: why a network of that kind cannot take them, or ``None``.
+    """Why a network of that kind cannot take a case's images, or ``None``, by their names and headers alone.
+
+    What only the voxels show, :class:`VolumeReader` refuses when it reads them.
 
     Args:
         case: as :func:`find_cases` returns it.
@@ -89,29 +148,33 @@ def image_problem(case: dict[str, Any], in_channels: int, spatial_dims: int, sta
     name = case["case"]
     if name != Path(name).name:
         return _in_folder(name)
-    for path in image_files(case):
-        if not Path(path).is_file():
-            return _lacking(name, path)
-    facts, findings = inspect_case(case, labelled=False)
-    return findings[0].text if findings else network_problem(facts, in_channels, spatial_dims, stacks)
+    facts = unread(case, labelled=False)
+    try:
+        images = [open_volume(path) for path in facts.image]
+    except FileNotFoundError as error:
+        return next((_lacking(name, path) for path in facts.image if not Path(path).is_file()), str(error))
+    except (OSError, ValueError) as error:
+        return str(error)
+    for fault in find_channel_faults(images):
+        return fault
+    describe(facts, images)
+    return network_problem(facts, in_channels, spatial_dims, stacks)
 
 
-def why_empty(dataset_dir: str | PathLike[str], labelled: bool, folder: str = "--dataset_dir <folder>") -> str:
-    """What a data set without cases lacks; ``folder`` is what to pass instead."""
+def why_empty(dataset_dir: str | PathLike[str], labelled: bool) -> str:
+    """What a data set without cases lacks."""
     root = path_argument("dataset_dir", dataset_dir)
     datalist = datalist_file(root)
     if datalist is not None:
         return f"'{datalist}' lists no case whose files are here: paths in it start from its folder; correct them"
-    folders = " or ".join(f"{i}/ with {k}/" for i, k in LABEL_FOLDERS.items()) if labelled else ", ".join(IMAGE_FOLDERS)
-    wanted = (
-        f"images and labels in {folders}"
-        if labelled
-        else f"NIfTI, NRRD or MGZ files in it, in {folders} or other folders"
-    )
+    if labelled:
+        wanted = "images and labels in " + " or ".join(f"{i}/ with {k}/" for i, k in LABEL_FOLDERS.items())
+    else:
+        wanted = f"NIfTI, NRRD or MGZ files in it, in {', '.join(IMAGE_FOLDERS)} or other folders"
     if not root.exists():
-        return f"dataset_dir='{root}' does not exist{misread(dataset_dir)}: pass {folder} with {wanted}"
+        return f"dataset_dir='{root}' does not exist{misread(dataset_dir)}: pass a folder with {wanted}"
     endings = ", ".join(f"*{ending}" for ending in SUFFIXES)
-    return f"dataset_dir='{root}' holds no case ({endings}): pass {folder} with {wanted}"
+    return f"dataset_dir='{root}' holds no case ({endings}): pass a folder with {wanted}"
 
 
 def network_problem(facts: CaseFacts, in_channels: int, spatial_dims: int, stacks: bool = False) -> str | None:
@@ -138,4 +201,4 @@ def _in_folder(name: str) -> str:
 
 
 def _lacking(name: str, path: str) -> str:
-    return f"case '{name}' lacks '{path}': add that file, or take the case out"
+    return f"case '{name}' lacks '{path}': add that file or remove the case"

@@ -1,8 +1,7 @@
 """Check a whole data set: every file once, then what only shows across cases."""
 
 import logging
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -11,16 +10,21 @@ from .._cases import find_cases
 from .._datalist import describe_data
 from .._patients import find_patients
 from .._split import all_folds
-from ._across_cases import channel_findings, geometry_findings, label_findings, memory_findings, scale_findings
-from ._cases import check_names, network_problem, why_empty
-from ._folds import empty_side_findings, patient_findings, twin_findings, unscored_findings, untaught_findings
+from ._across_cases import (
+    find_label_problems,
+    find_large_cases,
+    find_odd_channels,
+    find_odd_geometries,
+    find_odd_scales,
+)
+from ._cases import check_command, find_name_faults, inspect_for_network, log_warnings, require_names, why_empty
+from ._folds import find_empty_sides, find_split_patients, find_twins, find_unscored_folds, find_untaught_classes
 from ._inspection import inspect_cases, unread
-from ._report import CaseFacts, DataReport, Finding
+from ._report import CaseFacts, DataReport, Finding, is_faulty
 
-__all__ = ["check", "check_training_cases", "survey"]
+__all__ = ["check", "find_across_cases", "require_training_cases"]
 
-SHOWN = 5  # warnings before a training
-UNCHECKED = "whether a patient is on both sides was not checked: no cases.csv, field 'patient' or --patient_regex"
+UNCHECKED = "whether a patient is on both sides was not checked: no cases.csv, field 'patient' or `patient_regex`"
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +61,11 @@ def check(
     try:
         cases = find_cases(root, True, in_channels or 1, channel_names)
         if not cases:
-            raise FileNotFoundError(why_empty(root, labelled=True, folder="a folder"))
+            raise FileNotFoundError(why_empty(root, labelled=True))
         known = describe_data(root).labels
     except (ValueError, OSError) as error:
         return DataReport(str(root), [], [Finding("error", "", str(error))])
-    misnamed = [Finding("error", name, str(fault)) for name, fault in check_names(cases, labelled=True)]
+    misnamed = [Finding("error", name, str(fault)) for name, fault in find_name_faults(cases, labelled=True)]
     names = {finding.case for finding in misnamed}
     whole = [case for case in cases if case["case"] not in names]
     inspected = list(inspect_cases(whole, trust_image_header=trust_image_header, progress=progress))
@@ -70,49 +74,16 @@ def check(
         patients = find_patients(cases, root, patient_column, patient_regex)
         folds = all_folds(cases, root, patients)
         notes = [] if patients else [UNCHECKED]
-        findings = [*misnamed, *empty_side_findings([case["case"] for case in cases], folds)]
+        findings = [*misnamed, *find_empty_sides([case["case"] for case in cases], folds)]
     except ValueError as error:
         findings, folds = [*misnamed, Finding("error", "", str(error))], {}
     classes = num_classes or (max(known) + 1 if known else None)
-    found = survey(inspected, folds, patients, in_channels, classes, memory_gb)
+    found = find_across_cases(inspected, folds, patients, in_channels, classes, memory_gb)
     facts = sorted([f for f, _ in inspected] + [unread(c) for c in cases if c["case"] in names], key=lambda f: f.case)
-    return DataReport(str(root), facts, _sorted([*findings, *found]), notes)
+    return DataReport(str(root), facts, _sorted([*findings, *found]), [*_converted(facts), *notes])
 
 
-def survey(
-    inspected: Sequence[tuple[CaseFacts, list[Finding]]],
-    folds: Mapping[str, Sequence[str]],
-    patients: Mapping[str, str] | None = None,
-    in_channels: int | None = None,
-    num_classes: int | None = None,
-    memory_gb: float | None = None,
-    spacing_mm: Sequence[float] | None = None,
-) -> list[Finding]:
-    """What is wrong with single cases, and what shows across those that are right by themselves.
-
-    Args:
-        inspected: facts and findings of each case, as :func:`inspect_cases` gives them.
-        folds: names of the validation cases, by fold.
-        patients: patient by case, if known.
-        in_channels: image channels that each case must have; by default what most have.
-        num_classes: classes with background, if known.
-        memory_gb: what a resampled case may take; by default half of this machine's memory.
-        spacing_mm: to which cases are resampled; by default their median.
-    """
-    facts = [f for f, found in inspected if not found]
-    findings = [finding for _, found in inspected for finding in found]
-    findings += channel_findings(facts, in_channels)
-    findings += label_findings(facts, num_classes)
-    findings += geometry_findings(facts)
-    findings += scale_findings(facts)
-    findings += memory_findings(facts, num_classes, memory_gb, spacing_mm)
-    findings += twin_findings([f for f, _ in inspected], folds)
-    if patients:
-        findings += patient_findings([f.case for f, _ in inspected], folds, patients)
-    return _sorted(findings)
-
-
-def check_training_cases(
+def require_training_cases(
     cases: list[dict[str, Any]],
     dataset_dir: str | PathLike[str],
     in_channels: int,
@@ -142,31 +113,61 @@ def check_training_cases(
         FileNotFoundError: when the folder does not exist or holds no case, or a file is missing.
         ValueError: on the first error, with the number of the others.
     """
-    if not cases:
-        raise FileNotFoundError(why_empty(dataset_dir, labelled=True))
-    for _, fault in check_names(cases, labelled=True):
-        raise fault
-    inspected = []
-    for facts, found in inspect_cases(cases, True, trust_image_header):
-        problem = None if found else network_problem(facts, in_channels, spatial_dims)
-        inspected.append((facts, [Finding("error", facts.case, problem)] if problem else found))
+    require_names(cases, dataset_dir, labelled=True)
+    inspected = list(inspect_for_network(cases, in_channels, spatial_dims, trust_image_header=trust_image_header))
     patients = find_patients(cases, dataset_dir, patient_column, patient_regex)
-    findings = survey(inspected, validation, patients, in_channels, num_classes, spacing_mm=spacing_mm)
-    findings += unscored_findings([facts for facts, _ in inspected], validation)
-    findings += untaught_findings([facts for facts, found in inspected if not found], validation, num_classes)
-    command = f"monai-attn check {shlex.quote(str(path_argument('dataset_dir', dataset_dir)))}"
-    command += f" --in_channels {in_channels} --num_classes {num_classes}"
+    findings = find_across_cases(inspected, validation, patients, in_channels, num_classes, spacing_mm=spacing_mm)
+    findings += find_unscored_folds([facts for facts, _ in inspected], validation)
+    sound = [facts for facts, found in inspected if not is_faulty(found)]
+    findings += find_untaught_classes(sound, validation, num_classes)
     errors = [finding for finding in findings if finding.level == "error"]
-    warnings = [finding for finding in findings if finding.level == "warning"]
     if errors:
-        more = f" (and {len(errors) - 1} more: {command} lists them)" if errors[1:] else ""
+        more = f" (and {len(errors) - 1} more: {check_command(dataset_dir)} lists them)" if errors[1:] else ""
         raise ValueError(f"{errors[0].text}{more}")
-    for warning in warnings[:SHOWN]:
-        logger.warning("%s", warning.text)
-    if warnings[SHOWN:]:
-        logger.warning("and %d warning(s) more: %s lists them", len(warnings) - SHOWN, command)
+    log_warnings(findings, dataset_dir)
     if patients is None:
         logger.warning(UNCHECKED)
+
+
+def find_across_cases(
+    inspected: Sequence[tuple[CaseFacts, list[Finding]]],
+    folds: Mapping[str, Sequence[str]],
+    patients: Mapping[str, str] | None = None,
+    in_channels: int | None = None,
+    num_classes: int | None = None,
+    memory_gb: float | None = None,
+    spacing_mm: Sequence[float] | None = None,
+) -> list[Finding]:
+    """What was found in single cases, and what shows across those that are right by themselves; sorted.
+
+    Args:
+        inspected: facts and findings of each case, as :func:`inspect_cases` gives them.
+        folds: names of the validation cases, by fold.
+        patients: patient by case, if known.
+        in_channels: image channels that each case must have; by default what most have.
+        num_classes: classes with background, if known.
+        memory_gb: what a resampled case may take; by default half of this machine's memory.
+        spacing_mm: to which cases are resampled; by default their median.
+    """
+    facts = [f for f, found in inspected if not is_faulty(found)]
+    findings = [finding for _, found in inspected for finding in found]
+    findings += find_odd_channels(facts, in_channels)
+    findings += find_label_problems(facts, num_classes)
+    findings += find_odd_geometries(facts)
+    findings += find_odd_scales(facts)
+    findings += find_large_cases(facts, num_classes, memory_gb, spacing_mm)
+    findings += find_twins([f for f, _ in inspected], folds)
+    if patients:
+        findings += find_split_patients([f.case for f, _ in inspected], folds, patients)
+    return _sorted(findings)
+
+
+def _converted(facts: Sequence[CaseFacts]) -> Iterator[str]:
+    """Units other than mm, which nobody would see in the table."""
+    for unit in sorted({f.unit for f in facts} - {"mm"}):
+        cases = [f.case for f in facts if f.unit == unit]
+        some = ", ".join(f"'{case}'" for case in cases[:5]) + (", ..." if cases[5:] else "")
+        yield f"{len(cases)} image(s) state lengths in {unit}, converted to mm here: {some}"
 
 
 def _sorted(findings: list[Finding]) -> list[Finding]:

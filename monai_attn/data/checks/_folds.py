@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ._report import CaseFacts, Finding
 
-__all__ = ["empty_side_findings", "patient_findings", "twin_findings", "unscored_findings", "untaught_findings"]
+__all__ = ["find_empty_sides", "find_split_patients", "find_twins", "find_unscored_folds", "find_untaught_classes"]
 
 Folds = Mapping[str, Sequence[str]]
 
 
-def twin_findings(facts: list[CaseFacts], folds: Folds) -> Iterator[Finding]:
+def find_twins(facts: list[CaseFacts], folds: Folds) -> Iterator[Finding]:
     """Images of the same content under two names: an error on both sides of a fold, a warning otherwise.
 
     Args:
@@ -28,12 +28,12 @@ def twin_findings(facts: list[CaseFacts], folds: Folds) -> Iterator[Finding]:
             text = f"image '{f.image[0]}' has the same content as case '{twin}'"
             if apart:
                 where = f"in training and in validation of fold {apart[0]}"
-                yield Finding("error", f.case, f"{text}, {where}: take one of them out, or keep both on one side")
+                yield Finding("error", f.case, f"{text}, {where}: remove one of them, or keep both on one side")
             else:
-                yield Finding("warning", f.case, f"{text}: see that it is meant to count twice")
+                yield Finding("warning", f.case, f"{text}: check that it is meant to count twice")
 
 
-def empty_side_findings(cases: Sequence[str], folds: Folds) -> Iterator[Finding]:
+def find_empty_sides(cases: Sequence[str], folds: Folds) -> Iterator[Finding]:
     """Whether there is a fold at all that has cases to train and cases to validate on.
 
     Args:
@@ -45,7 +45,7 @@ def empty_side_findings(cases: Sequence[str], folds: Folds) -> Iterator[Finding]
         yield Finding("error", "", f"{text}: add cases, or write a folds.json that has some on both sides")
 
 
-def patient_findings(cases: Sequence[str], folds: Folds, patients: Mapping[str, str]) -> Iterator[Finding]:
+def find_split_patients(cases: Sequence[str], folds: Folds, patients: Mapping[str, str]) -> Iterator[Finding]:
     """Patients with cases on both sides of a fold.
 
     Args:
@@ -62,7 +62,7 @@ def patient_findings(cases: Sequence[str], folds: Folds, patients: Mapping[str, 
             yield Finding("error", "", f"{text}: write folds that keep the cases of a patient together")
 
 
-def unscored_findings(facts: Sequence[CaseFacts], folds: Folds) -> Iterator[Finding]:
+def find_unscored_folds(facts: Sequence[CaseFacts], folds: Folds) -> Iterator[Finding]:
     """Folds in which no validation case has any foreground, so that no epoch is better than another.
 
     Args:
@@ -73,10 +73,10 @@ def unscored_findings(facts: Sequence[CaseFacts], folds: Folds) -> Iterator[Find
         held = [f for f in facts if f.case in names and f.label_voxels]
         if held and not any(set(f.label_voxels) - {0} for f in held):
             text = f"no label of the {len(held)} validation case(s) of fold {fold} has foreground to score by"
-            yield Finding("error", "", f"{text}: pass another --fold, or write folds with foreground on both sides")
+            yield Finding("error", "", f"{text}: pass another `fold`, or write folds with foreground on both sides")
 
 
-def untaught_findings(facts: Sequence[CaseFacts], folds: Folds, num_classes: int) -> Iterator[Finding]:
+def find_untaught_classes(facts: Sequence[CaseFacts], folds: Folds, num_classes: int) -> Iterator[Finding]:
     """Classes that no training case of a fold has, so that the network never sees them.
 
     Args:
@@ -91,4 +91,4 @@ def untaught_findings(facts: Sequence[CaseFacts], folds: Folds, num_classes: int
             text = (
                 f"no training case of fold {fold} has class {', '.join(map(str, missing[:5]))}, which cannot be learnt"
             )
-            yield Finding("warning", "", f"{text}: pass another --fold, or write folds with it on both sides")
+            yield Finding("warning", "", f"{text}: pass another `fold`, or write folds with it on both sides")

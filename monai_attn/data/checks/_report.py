@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-__all__ = ["CaseFacts", "DataReport", "Finding"]
+__all__ = ["CaseFacts", "DataReport", "Finding", "is_faulty"]
 
 Level = Literal["error", "warning"]
 
@@ -24,6 +24,11 @@ class Finding:
     text: str
 
 
+def is_faulty(findings: list[Finding]) -> bool:
+    """Whether there is an error among them."""
+    return any(finding.level == "error" for finding in findings)
+
+
 @dataclass
 class CaseFacts:
     """What was measured of one case.
@@ -37,6 +42,7 @@ class CaseFacts:
         spacing_mm: voxel size along each spatial axis.
         orientation: directions in which the axes grow, such as "RAS".
         dtype: type of the stored values.
+        unit: of the lengths in the first image's header, which are in mm here.
         percentiles: 0.5th, 50th and 99.5th percentile of each channel.
         zeros: share of the voxels of the first channel that are exactly 0.
         foreground: mean, standard deviation, 0.5th and 99.5th percentile of the first channel where the label is not 0;
@@ -45,6 +51,7 @@ class CaseFacts:
         thickness_mm: of each label value but 0, six times its volume over its surface: the diameter of a ball.
         digests: of the files' bytes, images first.
         contents: digest of each channel's values, however they are stored; empty for a constant channel.
+        doubts: what the headers leave open, in words to put behind the name of the file of that index in ``files``.
     """
 
     case: str
@@ -55,6 +62,7 @@ class CaseFacts:
     spacing_mm: tuple[float, ...] = ()
     orientation: str = ""
     dtype: str = ""
+    unit: str = "mm"
     percentiles: list[tuple[float, float, float]] = field(default_factory=list)
     zeros: float = 0.0
     foreground: tuple[float, ...] = ()
@@ -62,6 +70,12 @@ class CaseFacts:
     thickness_mm: dict[int, float] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
     contents: list[str] = field(default_factory=list)
+    doubts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of the images, by channel, and of the label behind them."""
+        return [*self.image, *([self.label] if self.label else [])]
 
 
 @dataclass
@@ -117,7 +131,7 @@ class DataReport:
     def _row(facts: CaseFacts, findings: list[Finding]) -> tuple[str, ...]:
         worst = "ok"
         if findings:
-            worst = "ERROR" if any(finding.level == "error" for finding in findings) else "warning"
+            worst = "ERROR" if is_faulty(findings) else "warning"
         return (
             facts.case,
             "x".join(map(str, facts.shape)) or "-",

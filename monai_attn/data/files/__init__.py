@@ -3,12 +3,12 @@
 from ._names import InputNameLayout
 from ._reader import VolumeReader
 from ._volumes import Volume, is_nifti, open_volume
-from ._writer import InputGridWriter, SaveWholed, is_finished, label_dtype
+from ._writer import AtomicSaveImaged, InputGridWriter, is_finished, label_dtype
 
 __all__ = [
+    "AtomicSaveImaged",
     "InputGridWriter",
     "InputNameLayout",
-    "SaveWholed",
     "Volume",
     "VolumeReader",
     "is_finished",

@@ -1,34 +1,26 @@
-"""Open an image file and say what is wrong with it."""
+"""Open an image file: the one call from which everything takes voxels, affine, units and channels."""
 
-import gzip
+import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
+import nrrd  # type: ignore[import-untyped]
 import numpy as np
-from monai.data.utils import to_affine_nd
-from nibabel.openers import ImageOpener
-from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 
-from ._reader import VolumeReader, is_nrrd
+from ._bytes import FileBytes, digest_files, kind_of_content
+from ._geometry import Geometry, nrrd_geometry
+from ._nifti import open_mgh, open_nifti, read_nifti
 
-__all__ = ["Volume", "is_nifti", "open_volume"]
+__all__ = ["Volume", "is_nifti", "open_volume", "parts"]
 
-MAGIC = {  # how files of other kinds begin
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"\x89PNG": "a PNG picture",
-    b"GIF8": "a GIF picture",
-    b"II*\0": "a TIFF picture",
-    b"PK": "a zip archive",
-    b"%PDF": "a PDF document",
-    b"NRRD": "a NRRD file",
-    b"<": "a web page",
-    b"{": "a JSON file",
-}
-GZIP = b"\x1f\x8b"
+NRRD = (".nrrd", ".nhdr")
+MGH = (".mgz", ".mgh")
+PAIRS = {".hdr": ".img", ".img": ".hdr"}
 
 
 @dataclass
@@ -38,18 +30,25 @@ class Volume:
     Attributes:
         path: the file.
         shape: as stored, spatial axes first.
-        affine: (4, 4), from voxels to mm in RAS.
+        geometry: where it lies.
         dtype: of the values as stored.
-        zooms: spacing in mm as the header itself states it, by axis; empty where only the affine does.
-        source: what the voxels are read from.
+        header: nibabel's for NIfTI and MGZ, pynrrd's for NRRD.
+        read: gives the voxels, see :meth:`voxels`.
+        digest: of the file's bytes, if asked for.
     """
 
     path: str
     shape: tuple[int, ...]
-    affine: NDArray[np.float64]
+    geometry: Geometry
     dtype: np.dtype[Any]
-    zooms: tuple[float, ...]
-    source: Any
+    header: Any
+    read: Callable[[], NDArray[Any]]
+    digest: str = ""
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """(4, 4), from voxels to mm in RAS."""
+        return self.geometry.affine
 
     @property
     def spatial_shape(self) -> tuple[int, ...]:
@@ -68,14 +67,14 @@ class Volume:
         return tuple(float(length) for length in lengths[: len(self.spatial_shape)])
 
     def voxels(self) -> NDArray[Any]:
-        """All values.
+        """All values: as stored, or as float32 where the header scales them.
 
         Raises:
             ValueError: when the file ends early or is damaged.
             MemoryError: when they are too many.
         """
         try:
-            return np.asanyarray(self.source.dataobj if isinstance(self.source, SpatialImage) else self.source)
+            return self.read()
         except MemoryError:  # nothing is wrong with the file
             raise
         except Exception as error:  # a file cut short behind a good header, in as many ways
@@ -84,75 +83,89 @@ class Volume:
             ) from error
 
 
-def open_volume(path: str | PathLike[str]) -> Volume:
-    """Read a file's header: NIfTI, MGZ and what else nibabel reads, and NRRD.
+def open_volume(path: str | PathLike[str], keep: bool = False) -> Volume:
+    """Read the header of a NIfTI, MGZ or NRRD file.
+
+    Args:
+        path: the file; of a pair, either the header or the voxels.
+        keep: whether to read all bytes of the file now, once: for its digest, and for the voxels later.
 
     Raises:
+        FileNotFoundError: when it does not exist.
         ValueError: when it cannot be read, or holds no numbers.
     """
     path = str(path)
     try:
-        volume = _open_nrrd(path) if is_nrrd(path) else _open_nibabel(path)
-    except Exception as error:  # nibabel lets through whatever gzip, struct or numpy raise on a damaged header
-        reason, cure = _other_kind(path) or _reason(error), "replace the file"
-        raise ValueError(f"'{path}' cannot be read as {_kind(path)} ({reason}): {cure}") from error
+        head, *body = [FileBytes(part, keep) for part in parts(path)]
+        volume = _open(path, head, body[0] if body else head)
+        volume.digest = digest_files([head, *body]) if keep else ""
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"'{error.filename or path}' is not there: add that file") from error
+    except Exception as error:  # whatever gzip, struct, numpy or the libraries raise on a damaged header
+        reason = kind_of_content(path) or _reason(error)
+        raise ValueError(f"'{path}' cannot be read as {_kind(path)} ({reason}): replace the file") from error
     if volume.dtype.kind not in "iuf":
         raise ValueError(f"'{path}' has voxels of type {volume.dtype}, not numbers: convert it to one number a voxel")
     return volume
 
 
 def is_nifti(path: str | PathLike[str]) -> bool:
-    """Whether a file is NIfTI by its ending."""
-    return _kind(str(path)) == "NIfTI"
+    """Whether a file is NIfTI in one file, by its ending."""
+    return str(path).lower().endswith((".nii", ".nii.gz"))
 
 
-def _open_nibabel(path: str) -> Volume:
-    image: Any = nib.load(path)
-    if not isinstance(image, SpatialImage):
-        raise ValueError(f"it is not an image but {type(image).__name__}")
-    affine = np.eye(4) if image.affine is None else np.asarray(image.affine, float)
-    zooms: tuple[float, ...] = ()
-    if isinstance(image, nib.Nifti1Pair):
-        with ImageOpener(path) as file:  # nibabel's own header has a 0 mended to 1
-            kind: Any = type(image.header)
-            header = kind.from_fileobj(file, check=False)
-        zooms = tuple(float(size) for size in header["pixdim"][1 : 1 + min(3, image.ndim)])
-    return Volume(path, tuple(map(int, image.shape)), affine, image.get_data_dtype(), zooms, image)
+def parts(path: str) -> list[str]:
+    """The files that an image consists of, that with the header first.
+
+    Raises:
+        FileNotFoundError: when the other file of a pair does not exist.
+    """
+    packed = path[-3:] if path.lower().endswith(".gz") else ""
+    stem = Path(path[: len(path) - len(packed)])
+    ending = stem.suffix.lower()
+    if ending == ".nhdr":
+        with Path(path).open("rb") as file:
+            data = nrrd.read_header(file)
+        name = data.get("data file", data.get("datafile"))
+        return [path] if name is None else [path, str(Path(path).parent / str(name))]
+    if ending not in PAIRS:
+        return [path]
+    other = PAIRS[ending].upper() if stem.suffix.isupper() else PAIRS[ending]
+    found = [str(stem.with_suffix(other)) + end for end in (packed, "", ".gz")]
+    partner = next((name for name in found if Path(name).is_file()), None)
+    if partner is None:
+        raise FileNotFoundError(2, "the other file of a pair", found[0])
+    return [path, partner] if ending == ".hdr" else [partner, path]
 
 
-def _open_nrrd(path: str) -> Volume:
-    reader = VolumeReader()
-    array, meta = reader.get_data(reader.read(path))
-    affine = np.asarray(to_affine_nd(3, np.asarray(meta["affine"], float)), float)
-    return Volume(path, tuple(map(int, array.shape)), affine, array.dtype, (), array)
+def _open(path: str, head: FileBytes, body: FileBytes) -> Volume:
+    if path.lower().endswith(NRRD):
+        return _open_nrrd(path, head, body)
+    header: Any
+    header, geometry = open_mgh(head) if path.lower().endswith(MGH) else open_nifti(head)
+    shape = tuple(map(int, header.get_data_shape()))
+    return Volume(path, shape, geometry, header.get_data_dtype(), header, partial(read_nifti, header, body))
+
+
+def _open_nrrd(path: str, head: FileBytes, body: FileBytes) -> Volume:
+    with head.open() as file:
+        header = nrrd.read_header(file)
+    one = {"type": header["type"], "endian": header.get("endian", "little"), "dimension": 1, "sizes": np.ones(1, int)}
+    dtype = nrrd.read_data({**one, "encoding": "raw"}, io.BytesIO(bytes(16))).dtype
+
+    def read() -> NDArray[Any]:
+        with body.open() as file:
+            if body is head:
+                nrrd.read_header(file)  # behind it lie the voxels
+            inside = {key: value for key, value in header.items() if key not in ("data file", "datafile")}
+            values: NDArray[Any] = nrrd.read_data(inside, file)
+            return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+    return Volume(path, tuple(map(int, header["sizes"])), nrrd_geometry(header), dtype, header, read)
 
 
 def _kind(path: str) -> str:
-    return "NRRD" if is_nrrd(path) else "MGZ" if path.lower().endswith((".mgz", ".mgh")) else "NIfTI"
-
-
-def _other_kind(path: str) -> str | None:
-    """What a file is by its first bytes if it is not what its ending says, as far as they tell."""
-    try:
-        with Path(path).open("rb") as file:
-            start = file.read(348)
-        if not start:
-            return "it is empty, 0 bytes"
-        packed = start.startswith(GZIP)
-        if packed != path.lower().endswith((".gz", ".mgz")) and not is_nrrd(path):
-            if packed:
-                return f"it is compressed, and should be called {Path(path).name}.gz"
-            if start[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c"):  # 348, a NIfTI header's size
-                return "it is not compressed, and should be called .nii"
-        if packed:
-            with gzip.open(path) as file:
-                start = file.read(348)
-    except (OSError, EOFError):
-        return None
-    if start[128:132] == b"DICM":
-        return "it is a DICOM file"
-    kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
-    return None if kind is None or (is_nrrd(path) and "NRRD" in kind) else f"it is {kind}"
+    return "NRRD" if path.lower().endswith(NRRD) else "MGZ" if path.lower().endswith(MGH) else "NIfTI"
 
 
 def _reason(error: BaseException) -> str:

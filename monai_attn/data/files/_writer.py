@@ -1,4 +1,4 @@
-"""Results look like their inputs: shape, place, and nothing half written."""
+"""Results lie on their input's grid, and each file is complete or absent."""
 
 import gzip
 import zlib
@@ -11,14 +11,17 @@ import nibabel as nib
 import numpy as np
 from monai.data import NibabelWriter
 from monai.transforms import SaveImaged
+from nibabel.nifti1 import Nifti1Header
+from nibabel.nifti2 import Nifti2Header
 
 from ..._atomic_files import write_whole
-from ._volumes import Volume, is_nifti, open_volume
+from ._faults import same_place
+from ._nifti import data_end
+from ._volumes import open_volume
 
-__all__ = ["InputGridWriter", "SaveWholed", "is_finished", "label_dtype"]
+__all__ = ["AtomicSaveImaged", "InputGridWriter", "is_finished", "label_dtype"]
 
 BLOCK = 1 << 20  # bytes read at once
-DRIFT_MM = 1e-3  # of an affine in another file format
 
 
 def label_dtype(num_classes: int) -> str:
@@ -65,32 +68,29 @@ class InputGridWriter(NibabelWriter):
             raise
 
     def _save(self, target: Path) -> None:
-        if not is_nifti(self.source):
-            volume = open_volume(self.source)
-            _write(self._image(nib.Nifti1Image, volume.shape, volume.affine, None), target)
-            return
-        source: Any = nib.load(self.source)
-        kind: Any = nib.Nifti2Image if isinstance(source, nib.Nifti2Image) else nib.Nifti1Image
-        header: Any = kind.header_class.from_header(source.header)
-        header.set_data_dtype(self.output_dtype)
-        header.extensions.clear()
-        header["cal_min"] = header["cal_max"] = 0
-        header["descrip"] = header["aux_file"] = header["intent_name"] = b""
-        _write(self._image(kind, source.shape, None, header), target)
-
-    def _image(self, kind: Any, shape: tuple[int, ...], affine: Any, header: Any) -> Any:
+        source = open_volume(self.source)
         maps = np.asarray(self.data_obj).astype(self.output_dtype)
-        grid = shape if maps[0].size == np.prod(shape) else shape[:3]  # no channels of the image
+        grid = source.shape if maps[0].size == np.prod(source.shape) else source.spatial_shape  # no image's channels
         if len(maps) > 1:
             grid = (*(*grid, 1)[:3], len(maps))
-        image = kind(np.moveaxis(maps, 0, -1).reshape(grid), affine, header)
-        if header is None:
-            image.set_qform(affine, code="scanner")
+        array = np.moveaxis(maps, 0, -1).reshape(grid)
+        if not isinstance(source.header, Nifti1Header):
+            image: Any = nib.Nifti1Image(array, source.affine)  # type: ignore[no-untyped-call]
+            image.set_qform(source.affine, code="scanner")
             image.header.set_xyzt_units("mm")
-        return image
+        else:
+            kind: Any = nib.Nifti2Image if isinstance(source.header, Nifti2Header) else nib.Nifti1Image
+            header = kind.header_class.from_header(source.header)
+            header.set_data_dtype(self.output_dtype)
+            header.set_data_offset(0)  # behind the header itself
+            header.set_slope_inter(None, None)
+            header["cal_min"] = header["cal_max"] = 0
+            header["descrip"] = header["aux_file"] = header["intent_name"] = b""
+            image = kind(array, None, header)
+        _write(image, target)
 
 
-class SaveWholed(SaveImaged):
+class AtomicSaveImaged(SaveImaged):
     """``monai.transforms.SaveImaged`` with :class:`InputGridWriter`, whose exceptions stay what they are.
 
     MONAI makes a ``RuntimeError`` of each, in which a full disk looks like an odd image. Whoever goes on with the next
@@ -129,8 +129,8 @@ def is_finished(target: Path, source: str | PathLike[str]) -> bool:
     try:
         result, image = open_volume(target), open_volume(source)
         grids = [(*volume.spatial_shape, 1, 1)[:3] for volume in (result, image)]
-        same = grids[0] == grids[1] and np.allclose(result.affine, image.affine, atol=DRIFT_MM)
-        return bool(same and _content_size(target) >= _expected_size(result))
+        same = grids[0] == grids[1] and same_place(result, image)
+        return bool(same and _content_size(target) >= data_end(result.header))
     except (OSError, EOFError, ValueError, zlib.error):  # damaged, or its input is, which is said elsewhere
         return False
 
@@ -141,10 +141,6 @@ def _content_size(path: Path) -> int:
         return path.stat().st_size
     with gzip.open(path) as file:
         return sum(len(block) for block in iter(lambda: file.read(BLOCK), b""))
-
-
-def _expected_size(volume: Volume) -> int:
-    return int(volume.source.dataobj.offset + np.prod(volume.shape, dtype=int) * volume.dtype.itemsize)
 
 
 def _write(image: Any, target: Path) -> None:

@@ -1,0 +1,169 @@
+"""Where a file says its voxels lie, and what becomes of one that contradicts itself: the one place that decides.
+
+The rule is documented for users in ``docs/pages/own_data.md`` ("Where voxels lie").
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Geometry", "is_valid_affine", "mgh_geometry", "nifti_geometry", "nrrd_geometry", "orientation"]
+
+Affine = NDArray[np.float64]
+
+SPACING_SHARE = 0.01  # by which two statements of a spacing may differ
+SHIFT_VOXELS = 0.5  # by which two affines may put a voxel apart
+FLAT = 1e-4  # volume of a voxel as a share of the product of its edges
+
+MM = {  # by NIfTI's and NRRD's names of units; where there is none, it is mm
+    **dict.fromkeys(("", "mm", "millimeter", "millimeters", "millimetre", "millimetres"), 1.0),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), 10.0),
+    **dict.fromkeys(("um", "\u00b5m", "\u03bcm", "micron", "microns", "micrometer", "micrometers", "micrometre"), 1e-3),
+    **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1e-6),
+}
+LPS = "left-posterior-superior"
+SPACES = {  # NRRD's names of spaces, long and short, with the signs that turn them to RAS
+    name: tuple(1.0 if word in ("right", "anterior", "superior") else -1.0 for word in words)
+    for words in product(("right", "left"), ("anterior", "posterior"), ("superior", "inferior"))
+    for name in ("-".join(words), "".join(word[0] for word in words))
+}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """From voxels to mm.
+
+    Attributes:
+        affine: (4, 4), from voxel indices to mm in RAS.
+        unit: of the header's numbers, which are converted.
+        faults: why the file cannot be used, in words to put behind its name.
+        doubts: what a person should look at, in such words.
+    """
+
+    affine: Affine
+    unit: str = "mm"
+    faults: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def nifti_geometry(header: Any, stated: Sequence[float]) -> Geometry:
+    """The sform where its code is not 0, else the qform; with neither, what the spacing alone gives.
+
+    Args:
+        header: nibabel's, with its corrections.
+        stated: ``pixdim`` of the axes in space as the file has it, before nibabel's corrections.
+    """
+    shape, fields = header.get_data_shape()[:3], header.structarr
+    try:
+        unit = str(header.get_xyzt_units()[0]).replace("unknown", "mm")
+    except KeyError:  # a number that the standard does not have
+        unit = "mm"
+    scale = np.diag([MM[unit]] * 3 + [1.0])
+    sform = scale @ header.get_sform() if fields["sform_code"] else None
+    faults, doubts = [], []
+    try:
+        qform = scale @ header.get_qform() if fields["qform_code"] else None
+    except ValueError:  # a quaternion longer than 1
+        qform = None
+        doubts = ["has a qform that is not a rotation; it counts for nothing: write the right one"]
+    chosen = next((form for form in (sform, qform) if form is not None), scale @ header.get_base_affine())
+    used = [axis for axis, size in enumerate(shape) if size > 1]
+    sizes = [stated[axis] for axis in used]
+    if not np.isfinite(sizes).all() or 0 in sizes:
+        faults.append(f"has the spacing {_numbers(stated)} {unit} in its header: write the true one (NIfTI's pixdim)")
+    elif not is_valid_affine(chosen):
+        faults.append(_invalid(chosen))
+    elif sform is None and qform is None:
+        if len(used) > 2:
+            doubts.append(_unknown_side("the codes of its sform and qform are 0", orientation(chosen)))
+    else:
+        lengths, spacing = np.linalg.norm(chosen[:3, :3], axis=0), np.abs(stated) * MM[unit]
+        if any(abs(spacing[axis] / lengths[axis] - 1) > SPACING_SHARE for axis in used):
+            faults.append(
+                f"has the spacing {_numbers(spacing)} mm in its header (pixdim), but its affine has "
+                f"{_numbers(lengths[: len(stated)])} mm: write the true one into both"
+            )
+        if sform is not None and qform is not None and is_valid_affine(qform):
+            _compare_forms(sform, qform, shape, faults, doubts)
+    return Geometry(chosen, unit, tuple(faults), tuple(doubts))
+
+
+def mgh_geometry(header: Any, valid: bool) -> Geometry:
+    """The affine of an MGZ file.
+
+    Args:
+        header: nibabel's, which completes it.
+        valid: whether the file says itself that its orientation holds (``goodRASFlag``).
+    """
+    affine = np.asarray(header.get_affine(), np.float64)
+    doubts = () if valid else (_unknown_side("its goodRASFlag is 0", orientation(affine)),)
+    return Geometry(affine, faults=() if is_valid_affine(affine) else (_invalid(affine),), doubts=doubts)
+
+
+def nrrd_geometry(header: Mapping[str, Any]) -> Geometry:
+    """Directions and origin of a NRRD file, turned to RAS from the space that it names, and to mm."""
+    rank = int(header["dimension"])
+    space = str(header.get("space", "")).lower()
+    directions, origin = header.get("space directions"), header.get("space origin")
+    units = [str(unit).strip().lower() for unit in header.get("space units", [])] or ["mm"] * 3
+    fault = None
+    if directions is None or origin is None:
+        fault = "does not say where its voxels lie: write 'space directions' and 'space origin' into its header"
+    elif np.shape(directions) != (rank, rank) or rank not in (2, 3):
+        fault = f"has {rank} axes, of which {len(origin)} lie in space: write one value a voxel"
+    elif space and space not in SPACES:
+        fault = f"lies in the space '{space}', which does not say where left is: write it as {LPS}"
+    elif not set(units) <= set(MM):
+        fault = f"states the units {units}: write it in mm"
+    if fault is not None:
+        return Geometry(np.full((4, 4), np.nan), faults=(fault,))
+    affine, signs, scales = np.eye(4), SPACES[space or LPS][:rank], [MM[unit] for unit in units[:rank]]
+    affine[:rank, :rank], affine[:rank, 3] = np.transpose(np.asarray(directions)), origin
+    affine[:rank] *= np.multiply(signs, scales)[:, None]
+    doubts = () if space or rank == 2 else (_unknown_side("it names no space", f"in {LPS}"),)
+    faults = () if is_valid_affine(affine) else (_invalid(affine),)
+    return Geometry(affine, next((unit for unit in units if MM[unit] != 1), "mm"), faults, doubts)
+
+
+def is_valid_affine(affine: Affine) -> bool:
+    """Whether an affine maps the voxels of a volume, and not of a plane, to places in mm."""
+    if not np.isfinite(affine).all():
+        return False
+    edges = np.linalg.norm(affine[:3, :3], axis=0).prod()
+    return bool(edges > 0 and abs(np.linalg.det(affine[:3, :3])) > FLAT * edges)
+
+
+def orientation(affine: Affine) -> str:
+    """Directions in which the three axes grow, such as "RAS"."""
+    return "".join(nib.orientations.aff2axcodes(affine))  # type: ignore[no-untyped-call]
+
+
+def _compare_forms(sform: Affine, qform: Affine, shape: Sequence[int], faults: list[str], doubts: list[str]) -> None:
+    axes = [orientation(form)[: len(shape)] for form in (sform, qform)]
+    if axes[0] != axes[1]:
+        both = f"the sform gives {axes[0]}, the qform {axes[1]}"
+        faults.append(f"says two things of its orientation ({both}): write the right one into both")
+        return
+    ends = np.array(list(product(*[(0, size - 1) for size in (*shape, 1, 1)[:3]], (1,)))).T
+    apart = np.linalg.norm(((sform - qform) @ ends)[:3], axis=0).max()
+    edges = np.linalg.norm(sform[:3, : len(shape)], axis=0)
+    if apart > SHIFT_VOXELS * edges.min():
+        doubts.append(f"has an sform and a qform up to {apart:.3g} mm apart; the sform is used: check it")
+
+
+def _invalid(affine: Affine) -> str:
+    return f"has the singular or non-finite affine {affine[:3].tolist()}: correct its header"
+
+
+def _unknown_side(why: str, taken: str) -> str:
+    return f"does not say where left is ({why}); its axes are taken as {taken}: check that left and right are correct"
+
+
+def _numbers(values: Sequence[float] | NDArray[np.float64]) -> str:
+    return " x ".join(f"{value:.4g}" for value in values)
