@@ -132,7 +132,7 @@ def test_one_empty_label_is_a_warning_and_the_training_starts(tmp_path, capsys, 
     assert cli.main(["check", str(root)]) == 1
     message = rf"{LABEL} is empty: check that this is intended"
     assert re.search(f"warning: {message}", capsys.readouterr().out)
-    with caplog.at_level(logging.WARNING, logger="monai_attn.data.checks._dataset"):
+    with caplog.at_level(logging.WARNING, logger="monai_attn.data.checks"):
         start(root)
     assert re.search(message, caplog.text)
 

@@ -94,10 +94,8 @@ def value_fault(volume: Volume, values: NDArray[np.generic]) -> str | None:
         return f"'{volume.path}' has {bad} voxel(s) that are NaN or infinite: replace them"
     count = np.count_nonzero(np.abs(values) > LARGEST)
     worst = float(max(low, high, key=abs))
-    return (
-        f"'{volume.path}' has {count} voxel(s) beyond the range of 32-bit floats, in which networks compute "
-        f"(such as {worst:.3g}; the limit is {LARGEST:.0e}): replace them"
-    )
+    text = f"{count} voxel(s) such as {worst:.3g}, whose squares are beyond the range of 32-bit floats"
+    return f"'{volume.path}' has {text}: replace them"
 
 
 def warn_once(texts: Iterable[str]) -> None:
