@@ -11,7 +11,7 @@ from torch.utils.data import get_worker_info
 
 from ..networks import NetworkShape, network_shape
 from ._cases import named_case
-from .checks import check_cases, check_training_cases
+from .checks import require_cases, require_training_cases
 
 __all__ = ["CheckedDataset", "prepare_training"]
 
@@ -74,7 +74,7 @@ class CheckedDataset(CacheDataset):
             return
         if not self.is_checked:
             self.require_class_names()
-            check_cases(
+            require_cases(
                 self.cases,
                 self.dataset_dir,
                 self.shape.in_channels,
@@ -120,7 +120,7 @@ def prepare_training(training: Any, validation: Any, fold: int | str | None = No
         return
     held_back = validation.cases if isinstance(validation, CheckedDataset) else []
     training.require_class_names()
-    check_training_cases(
+    require_training_cases(
         [*training.cases, *held_back],
         training.dataset_dir,
         training.shape.in_channels,
