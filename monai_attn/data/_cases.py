@@ -16,6 +16,7 @@ __all__ = ["case_name", "find_cases", "find_channel_names", "image_files", "name
 logger = logging.getLogger(__name__)
 
 SUFFIXES = (".nii.gz", ".nii", ".hdr.gz", ".hdr", ".nrrd", ".nhdr", ".mgz", ".mgh")  # of pairs, the header
+PAIRED = (".img.gz", ".img")  # the other file of a pair, which may be named instead
 LABEL_FOLDERS = {"imagesTr": "labelsTr", "images": "labels"}
 IMAGE_FOLDERS = ("imagesTr", "imagesTs", "images")
 
@@ -23,7 +24,7 @@ IMAGE_FOLDERS = ("imagesTr", "imagesTs", "images")
 def case_name(path: str | PathLike[str]) -> str:
     """File name without folder and ending: ``imagesTr/scan.1.nii.gz`` -> ``scan.1``."""
     name = Path(path).name
-    for suffix in SUFFIXES:
+    for suffix in (*SUFFIXES, *PAIRED):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
     return name

@@ -1,4 +1,4 @@
-"""NRRD and MGZ as good as NIfTI: found, checked, loaded, and results on their grid."""
+"""Pairs, NRRD and MGZ as good as NIfTI: found, checked, loaded, and results on their grid."""
 
 import damage as d
 import nibabel as nib
@@ -13,16 +13,18 @@ from monai_attn.data import InputGridWriter, VolumeReader, case_name, check, fin
 AFFINE = np.array([[-2.0, 0, 0, 30], [0, 0, -1.5, 20], [0, 3, 0, -10], [0, 0, 0, 1]])  # axes LSP
 LPS = np.diag([-1.0, -1, 1, 1])
 UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # by nibabel
-ENDINGS = [".nii", ".nii.gz", ".nrrd", ".mgz", pytest.param(".mgh", marks=UNCLOSED)]
+ENDINGS = [".nii", ".nii.gz", ".hdr", ".nrrd", ".nhdr", ".mgz", pytest.param(".mgh", marks=UNCLOSED)]
 
 
 def save(path, array, affine=AFFINE, **header):
     """Write a file of the kind that its ending says."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".nrrd":
+    if path.suffix in (".nrrd", ".nhdr"):
         lps = LPS @ affine
         place = {"space": "left-posterior-superior", "space directions": lps[:3, :3].T, "space origin": lps[:3, 3]}
-        nrrd.write(str(path), array, {**place, **header})
+        nrrd.write(str(path), array, {**place, **header}, detached_header=path.suffix == ".nhdr")
+    elif path.suffix == ".hdr":
+        nib.save(nib.Nifti1Pair(array, affine), path)
     elif path.suffix in (".mgz", ".mgh"):
         nib.save(nib.MGHImage(array, affine), path)
     else:

@@ -32,16 +32,17 @@ NIFTI = (b"\x5c\x01\0\0", b"\0\0\x01\x5c", b"\x1c\x02\0\0", b"\0\0\x02\x1c")  # 
 
 
 class FileBytes:
-    """A file on the disk, or its copy in memory once it was kept; what is packed by gzip is unpacked on reading.
+    """A file on the disk, or its copy in memory once it was kept.
 
     Args:
         path: the file.
         keep: whether to read all of it now, so that whatever is read later comes from the same bytes.
+        unpack: whether to unpack it on reading where its ending says gzip.
     """
 
-    def __init__(self, path: str, keep: bool = False) -> None:
+    def __init__(self, path: str, keep: bool = False, unpack: bool = True) -> None:
         self.path = path
-        self.packed = path.lower().endswith(GZIPPED)
+        self.packed = unpack and path.lower().endswith(GZIPPED)
         self.stored = os.stat(path).st_size
         self.kept = Path(path).read_bytes() if keep else None
 

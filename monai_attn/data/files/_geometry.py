@@ -27,6 +27,7 @@ MM = {  # by NIfTI's and NRRD's names of units; where there is none, it is mm
     **dict.fromkeys(("um", "\u00b5m", "\u03bcm", "micron", "microns", "micrometer", "micrometers", "micrometre"), 1e-3),
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1e-6),
 }
+NOWHERE = "does not say where its voxels lie"
 LPS = "left-posterior-superior"
 SPACES = {  # NRRD's names of spaces, long and short, with the signs that turn them to RAS
     name: tuple(1.0 if word in ("right", "anterior", "superior") else -1.0 for word in words)
@@ -99,11 +100,14 @@ def mgh_geometry(header: Any, valid: bool) -> Geometry:
 
     Args:
         header: nibabel's, which completes it.
-        valid: whether the file says itself that its orientation holds (``goodRASFlag``).
+        valid: whether the file says itself that its spacing and orientation hold (``goodRASFlag``).
     """
     affine = np.asarray(header.get_affine(), np.float64)
-    doubts = () if valid else (_unknown_side("its goodRASFlag is 0", orientation(affine)),)
-    return Geometry(affine, faults=() if is_valid_affine(affine) else (_invalid(affine),), doubts=doubts)
+    if not valid:
+        return Geometry(
+            affine, faults=("does not say where its voxels lie (goodRASFlag is 0): write it with an affine",)
+        )
+    return Geometry(affine, faults=() if is_valid_affine(affine) else (_invalid(affine),))
 
 
 def nrrd_geometry(header: Mapping[str, Any]) -> Geometry:
@@ -114,7 +118,7 @@ def nrrd_geometry(header: Mapping[str, Any]) -> Geometry:
     units = [str(unit).strip().lower() for unit in header.get("space units", [])] or ["mm"] * 3
     fault = None
     if directions is None or origin is None:
-        fault = "does not say where its voxels lie: write 'space directions' and 'space origin' into its header"
+        fault = f"{NOWHERE}: write 'space directions' and 'space origin' into its header"
     elif np.shape(directions) != (rank, rank) or rank not in (2, 3):
         fault = f"has {rank} axes, of which {len(origin)} lie in space: write one value a voxel"
     elif space and space not in SPACES:

@@ -9,7 +9,7 @@ from monai.data import ImageReader
 from monai.data.utils import is_supported_format
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 
-from .._cases import SUFFIXES
+from .._cases import PAIRED, SUFFIXES
 from ._faults import find_channel_faults, value_fault, warn_once
 from ._volumes import open_volume
 
@@ -40,7 +40,7 @@ class VolumeReader(ImageReader):
 
     def verify_suffix(self, filename: Paths) -> bool:
         """Whether all of these files have one of the endings."""
-        return bool(is_supported_format(filename, [ending[1:] for ending in (*SUFFIXES, ".img", ".img.gz")]))
+        return bool(is_supported_format(filename, [ending[1:] for ending in (*SUFFIXES, *PAIRED)]))
 
     def read(self, data: Paths, **_: Any) -> tuple[str, ...]:
         """Note which file to open, or which ones for the channels of one case.

@@ -18,7 +18,6 @@ from ._nifti import open_mgh, open_nifti, read_nifti
 
 __all__ = ["Volume", "is_nifti", "open_volume", "parts"]
 
-NRRD = (".nrrd", ".nhdr")
 MGH = (".mgz", ".mgh")
 PAIRS = {".hdr": ".img", ".img": ".hdr"}
 
@@ -96,7 +95,7 @@ def open_volume(path: str | PathLike[str], keep: bool = False) -> Volume:
     """
     path = str(path)
     try:
-        head, *body = [FileBytes(part, keep) for part in parts(path)]
+        head, *body = [FileBytes(part, keep, unpack=not _is_nrrd(path)) for part in parts(path)]
         volume = _open(path, head, body[0] if body else head)
         volume.digest = digest_files([head, *body]) if keep else ""
     except FileNotFoundError as error:
@@ -139,7 +138,7 @@ def parts(path: str) -> list[str]:
 
 
 def _open(path: str, head: FileBytes, body: FileBytes) -> Volume:
-    if path.lower().endswith(NRRD):
+    if _is_nrrd(path):
         return _open_nrrd(path, head, body)
     header: Any
     header, geometry = open_mgh(head) if path.lower().endswith(MGH) else open_nifti(head)
@@ -164,8 +163,12 @@ def _open_nrrd(path: str, head: FileBytes, body: FileBytes) -> Volume:
     return Volume(path, tuple(map(int, header["sizes"])), nrrd_geometry(header), dtype, header, read)
 
 
+def _is_nrrd(path: str) -> bool:
+    return path.lower().endswith((".nrrd", ".nhdr"))
+
+
 def _kind(path: str) -> str:
-    return "NRRD" if path.lower().endswith(NRRD) else "MGZ" if path.lower().endswith(MGH) else "NIfTI"
+    return "NRRD" if _is_nrrd(path) else "MGZ" if path.lower().endswith(MGH) else "NIfTI"
 
 
 def _reason(error: BaseException) -> str:
