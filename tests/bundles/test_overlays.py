@@ -84,8 +84,8 @@ def test_flips_are_off_by_default_and_change_the_result_when_on(bundle, bundle_d
 def test_tensorboard_has_scalars_and_images(bundle, bundle_data, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    options = {"max_epochs": 1, "val_interval": 1}
-    bundle.run("train", "tracking_tensorboard", dataset_dir=str(bundle_data()), output_dir=str(tmp_path / "out"), **options)
+    options = {"max_epochs": 1, "dataset_dir": str(bundle_data()), "output_dir": str(tmp_path / "out")}
+    bundle.run("train", "tracking_tensorboard", **options)
     events = EventAccumulator(str(tmp_path / "out" / "tensorboard")).Reload()
     assert {"train_loss", "val_mean_dice"} <= set(events.Tags()["scalars"])
     assert events.Tags()["images"]

@@ -38,7 +38,7 @@ def cases(make_dataset) -> list[dict[str, str]]:
 def test_nothing_is_read_before_the_first_item_is_asked_for(cases):
     dataset = CheckedDataset([{**case, "image": "absent.nii.gz"} for case in cases], loading(), SHAPE)
     assert len(dataset) == 4
-    with pytest.raises(FileNotFoundError, match="case 'absent' lacks 'absent.nii.gz'"):
+    with pytest.raises(FileNotFoundError, match=r"case 'absent' lacks 'absent\.nii\.gz'"):
         dataset[0]
 
 
