@@ -32,3 +32,15 @@ def cases(dataset: Path) -> list[dict[str, str]]:
     """List a data set as MONAI Label does: paths, and nothing else."""
     images = sorted((dataset / "imagesTr").iterdir())
     return [{"image": str(path), "label": str(dataset / "labelsTr" / path.name)} for path in images]
+
+
+def refusal(error: BaseException) -> str:
+    """Words of the exception at the root of a chain, without the marks of an argument or a switch."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return plain(str(error))
+
+
+def plain(text: str) -> str:
+    """Text without what tells an argument from a switch of the command line."""
+    return text.replace("--", "").replace("`", "")
