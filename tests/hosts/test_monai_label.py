@@ -46,6 +46,15 @@ class Server:
         with urllib.request.urlopen(request, timeout=500) as answer:  # noqa: S310  this machine only
             return answer.read()
 
+    def train(self, sync: bool) -> dict[str, Any]:
+        """Train for an epoch, in the server's own process or, as viewers ask for it, in one of its own."""
+        request = {"max_epochs": 1, "val_split": 0.25, "device": "cpu"}
+        task: dict[str, Any] = json.loads(self.call("POST", f"/train/{NAME}?run_sync={str(sync).lower()}", request))
+        while not sync and task["status"] in ("SUBMITTED", "RUNNING"):
+            time.sleep(1)
+            task = json.loads(self.call("GET", "/train/"))
+        return task
+
     def segment(self, case: str, folder: Path) -> nib.Nifti1Image:
         """Ask for a label map, as a viewer does."""
         folder.mkdir()
@@ -151,16 +160,35 @@ def test_segments_scores_trains_and_uses_what_it_learnt(server, shared_data, tmp
 
     best = server.bundle / "models" / "model.pt"
     history = [weights(best)]
-    for count in (1, 2):
-        request = {"max_epochs": 1, "val_split": 0.25, "device": "cpu"}
-        server.call("POST", f"/train/{NAME}?run_sync=true", request)
+    for sync in (False, True):
+        task = server.train(sync)
+        assert sync or task["status"] == "DONE", "\n".join(task["details"])
         history.append(weights(best))
         assert not any(same(history[-1], earlier) for earlier in history[:-1])
         kept = [weights(path) for path in set_aside(server.bundle)]
         assert all(any(same(earlier, one) for one in kept) for earlier in history[:-1])
 
-        trained = server.segment(case, tmp_path / f"after {count}")
-        expected = voxels(server.own(case, tmp_path / f"trained {count}"))
+        trained = server.segment(case, tmp_path / f"after {len(history)}")
+        expected = voxels(server.own(case, tmp_path / f"trained {len(history)}"))
         np.testing.assert_array_equal(voxels(trained), expected)
         assert (voxels(trained) != voxels(first)).any(), "the new weights are used"
         assert dice(voxels(trained), voxels(reference)) > 0.7
+
+
+def test_a_label_off_its_image_ends_the_training(server):
+    best = server.bundle / "models" / "model.pt"
+    before, kept = weights(best), set_aside(server.bundle)
+    path = server.studies / "labels" / "final" / f"hippocampus_{LABELLED[1]}.nii.gz"
+    label = nib.load(path)
+    affine = label.affine.copy()
+    affine[0, 3] += 7.5
+    moved, original = nib.Nifti1Image(voxels(label).copy(), affine), path.read_bytes()
+    try:
+        nib.save(moved, path)
+        task = server.train(sync=False)
+    finally:
+        path.write_bytes(original)
+    assert task["status"] == "ERROR"
+    assert "7.5 mm" in "\n".join(task["details"])
+    assert same(weights(best), before)
+    assert set_aside(server.bundle) == kept
