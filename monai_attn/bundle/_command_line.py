@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fire.parser import DefaultParseValue
 from monai.bundle import ConfigParser
 from monai.bundle import run as monai_run
 from monai.bundle.scripts import create_workflow
@@ -180,6 +179,8 @@ def _given(words: Sequence[str]) -> dict[str, str | list[str]]:
 
 def _literal(text: str) -> Any:
     """A value as MONAI's command line (fire) reads it."""
+    from fire.parser import DefaultParseValue  # here, since a program without MONAI's command line has no use for it
+
     return DefaultParseValue(text)  # type: ignore[no-untyped-call]
 
 

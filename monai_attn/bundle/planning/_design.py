@@ -7,7 +7,7 @@ import torch
 
 from ...data import Fingerprint
 from ._budget import Cost, fit_schedule, measure_cost
-from ._geometry import Geometry, fit_geometry
+from ._geometry import PlannedGeometry, fit_geometry
 from ._recipe import make_spec
 
 __all__ = ["design"]
@@ -27,7 +27,7 @@ def design(
     hours: float,
     memory_gb: float,
     sides: tuple[int, int],
-) -> tuple[Geometry, dict[str, Any], Cost, list[str]]:
+) -> tuple[PlannedGeometry, dict[str, Any], Cost, list[str]]:
     """Try patches from large to small until a training step fits into memory and enough of them into the time.
 
     Args:
@@ -44,7 +44,7 @@ def design(
     dims = fingerprint.spatial_dims
     batch = min(BATCH_SIZE[dims], sides[0])
 
-    def attempt(geometry: Geometry, width: int) -> tuple[dict[str, Any], list[str], Cost, int]:
+    def attempt(geometry: PlannedGeometry, width: int) -> tuple[dict[str, Any], list[str], Cost, int]:
         spec, reasons = make_spec(fingerprint, geometry, width, batch)
         try:
             cost = measure_cost(spec, cases, device)
@@ -53,7 +53,7 @@ def design(
             return spec, reasons, cost, 0
         return spec, reasons, cost, fit_schedule(cost, hours, *sides, batch).steps
 
-    tried: Geometry | None = None
+    tried: PlannedGeometry | None = None
     for voxels in PATCH_VOXELS[dims]:
         if device.type != "cuda" and voxels > WITHOUT_GPU[dims]:
             continue

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...data import Fingerprint
 
-__all__ = ["Geometry", "fit_geometry"]
+__all__ = ["PlannedGeometry", "fit_geometry"]
 
 ANISOTROPIC = 3.0  # nnU-Net's: from this ratio of spacings on, an axis is thick
 UNEQUAL = 2.0  # an axis this much coarser than the finest is not strided yet, and not convolved along
@@ -22,7 +22,7 @@ MOST_LEVELS = 5
 
 
 @dataclass(frozen=True)
-class Geometry:
+class PlannedGeometry:
     """Where a network works.
 
     Attributes:
@@ -44,7 +44,7 @@ class Geometry:
     reasons: tuple[str, ...]
 
 
-def fit_geometry(fingerprint: Fingerprint, patch_voxels: int) -> Geometry:
+def fit_geometry(fingerprint: Fingerprint, patch_voxels: int) -> PlannedGeometry:
     """Choose all of it for patches of about so many voxels."""
     reasons: list[str] = []
     spacing = np.array(fingerprint.spacing_mm)
@@ -66,7 +66,7 @@ def fit_geometry(fingerprint: Fingerprint, patch_voxels: int) -> Geometry:
     )
     kernels = _kernels(spacing, [stem, *strides])
     reasons.append(_about_strides(spacing, [stem, *strides], fingerprint))
-    return Geometry(
+    return PlannedGeometry(
         spacing_mm=tuple(round(float(s), 3) for s in spacing) if fingerprint.spatial_dims == 3 else (),
         patch_size=tuple(int(n) for n in patch),
         stem_strides=stem,

@@ -31,7 +31,7 @@ from ._budget import Cost, Schedule, fit_schedule, free_memory_gb, host_memory_g
 from ._card import write_card
 from ._design import design
 from ._explain import about_folds, about_time, typed
-from ._geometry import Geometry
+from ._geometry import PlannedGeometry
 from ._metadata import describe_bundle
 from ._transfer import copy_weights, freeze_encoder, like_spec
 
@@ -56,7 +56,7 @@ class Plan:
 
     bundle_root: Path
     fingerprint: Fingerprint
-    geometry: Geometry | None
+    geometry: PlannedGeometry | None
     cost: Cost
     schedule: Schedule
     spec: dict[str, Any]

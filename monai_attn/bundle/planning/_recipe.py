@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...data import Fingerprint
-from ._geometry import Geometry
+from ._geometry import PlannedGeometry
 
 __all__ = ["left_right_pairs", "make_spec", "network_definition"]
 
@@ -30,7 +30,7 @@ def has_side(name: str) -> bool:
     return bool(set(name.split("_")) & {*SIDES, *SIDES.values()})
 
 
-def network_definition(fingerprint: Fingerprint, geometry: Geometry, width: int) -> dict[str, Any]:
+def network_definition(fingerprint: Fingerprint, geometry: PlannedGeometry, width: int) -> dict[str, Any]:
     """The light network with ``width`` features on its first level."""
     channels = [min(width * 2**level, 320) for level in range(len(geometry.strides) + 1)]
     definition: dict[str, Any] = {
@@ -48,7 +48,7 @@ def network_definition(fingerprint: Fingerprint, geometry: Geometry, width: int)
     return definition
 
 
-def image_transforms(fingerprint: Fingerprint, geometry: Geometry) -> tuple[list[dict[str, Any]], float, str]:
+def image_transforms(fingerprint: Fingerprint, geometry: PlannedGeometry) -> tuple[list[dict[str, Any]], float, str]:
     """Steps of all workflows for the image; the value that stands for nothing; and why they are these."""
     if fingerprint.spatial_dims == 2 and fingerprint.modality != "CT":
         return (
@@ -85,7 +85,7 @@ def image_transforms(fingerprint: Fingerprint, geometry: Geometry) -> tuple[list
     return steps, 0.0, why
 
 
-def label_transforms(geometry: Geometry, spatial_dims: int) -> list[dict[str, Any]]:
+def label_transforms(geometry: PlannedGeometry, spatial_dims: int) -> list[dict[str, Any]]:
     """The same places for the label."""
     if spatial_dims == 2:
         return [{"_target_": "monai_attn.data.SqueezeSliced", "keys": BOTH}]
@@ -93,7 +93,7 @@ def label_transforms(geometry: Geometry, spatial_dims: int) -> list[dict[str, An
 
 
 def augmentation(
-    fingerprint: Fingerprint, geometry: Geometry, nothing: float
+    fingerprint: Fingerprint, geometry: PlannedGeometry, nothing: float
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """Random steps of training, and the axes along which flips make sense."""
     dims, pairs = fingerprint.spatial_dims, left_right_pairs(fingerprint.class_names)
@@ -159,7 +159,7 @@ def flip_axes(fingerprint: Fingerprint) -> list[int]:
 
 
 def make_spec(
-    fingerprint: Fingerprint, geometry: Geometry, width: int, batch_size: int
+    fingerprint: Fingerprint, geometry: PlannedGeometry, width: int, batch_size: int
 ) -> tuple[dict[str, Any], list[str]]:
     """``bundle.json`` but for what depends on time, and the reasons for its choices.
 
@@ -217,7 +217,7 @@ def _about_flips(fingerprint: Fingerprint, flips: list[int], pairs: list[list[in
     return f"{start}There are {reason}."
 
 
-def _placing(geometry: Geometry, key: str, mode: str) -> list[dict[str, Any]]:
+def _placing(geometry: PlannedGeometry, key: str, mode: str) -> list[dict[str, Any]]:
     if not geometry.spacing_mm:
         return []
     return [
