@@ -19,6 +19,7 @@ from monai.transforms import SaveImaged
 from monai_attn._atomic_files import write_whole
 from monai_attn.data import (
     AtomicSaveImaged,
+    InputGridWriter,
     InputNameLayout,
     OutputError,
     find_cases,
@@ -169,3 +170,51 @@ def test_a_result_is_finished_when_it_is_whole_and_fits(tmp_path, ending):
     maps = np.zeros((*d.SHAPE, 3), np.float32)
     nib.save(nib.Nifti1Image(maps, np.eye(4)), result)
     assert is_finished(result, image)
+
+
+def written(source, maps, target):
+    writer = InputGridWriter(output_dtype=maps.dtype)
+    writer.set_data_array(maps)
+    writer.set_metadata({"filename_or_obj": str(source)})
+    writer.write(target)
+    return nib.load(target)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("shape", [(4, 5, 6), (4, 5, 6, 1), (4, 5, 6, 2), (4, 5, 1), (4, 5)])
+def test_results_have_their_inputs_grid_whatever_its_channels(tmp_path, shape, channels):
+    source = save_nifti(tmp_path / "a.nii.gz", np.zeros(shape, np.float32), d.turned(30) @ np.diag([1, 2, 3, 1]))
+    grid = shape[:3]
+    maps = np.random.default_rng(0).integers(0, 9, (channels, *grid)).astype(np.uint8)
+    result = written(source, maps, tmp_path / "out.nii.gz")
+    plain = shape if len(shape) < 4 or shape[3] == 1 else grid
+    assert result.shape == (plain if channels == 1 else (*(*grid, 1)[:3], channels))
+    expected = maps[0].reshape(plain) if channels == 1 else np.moveaxis(maps, 0, -1).reshape(result.shape)
+    np.testing.assert_array_equal(np.asarray(result.dataobj), expected)
+    np.testing.assert_array_equal(result.affine, nib.load(source).affine)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_a_result_keeps_the_headers_place_and_nothing_of_its_intensities(tmp_path, kind):
+    source = kind(np.arange(120, dtype=np.int16).reshape(4, 5, 6), d.turned(30))
+    header = source.header
+    header.set_sform(d.turned(30), 4)
+    header.set_qform(d.turned(30) @ d.moved(0.2), 1)
+    header.set_xyzt_units("mm", "sec")
+    header["cal_min"], header["cal_max"], header["descrip"], header["intent_name"] = -160, 240, b"a CT", b"HU"
+    header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"a name"))
+    header.set_slope_inter(2, -1024)
+    nib.save(source, tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    result = written(tmp_path / "a.nii", np.full((1, 4, 5, 6), 7, np.uint8), tmp_path / "out.nii")
+    assert np.all(np.asarray(result.dataobj) == 7)
+    assert (type(result), result.get_data_dtype(), len(content) > 0) == (kind, np.uint8, True)
+    for name in ("cal_min", "cal_max"):
+        assert result.header[name] == 0  # a viewer would show the labels in the CT's window
+    assert [bytes(result.header[name].tobytes()).strip(b"\0") for name in ("descrip", "intent_name")] == [b"", b""]
+    assert list(result.header.extensions) == []
+    before = nib.load(tmp_path / "a.nii").header
+    for name in ("sform_code", "qform_code", "xyzt_units", "srow_x", "srow_y", "srow_z", "quatern_b", "qoffset_x"):
+        np.testing.assert_array_equal(result.header[name], before[name])
+    assert (tmp_path / "out.nii").stat().st_size == (352 if kind is nib.Nifti1Image else 544) + 120
+    assert is_finished(tmp_path / "out.nii", tmp_path / "a.nii")
