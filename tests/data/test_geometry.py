@@ -10,7 +10,7 @@ import pytest
 from conftest import save_nifti
 from monai.transforms import LoadImaged
 
-from monai_attn.data import InputGridWriter, check, find_cases
+from monai_attn.data import InputGridWriter, TrustImageHeaderd, VolumeReader, check, find_cases
 from monai_attn.data.checks import image_problem
 from monai_attn.data.files import open_volume
 
@@ -230,3 +230,17 @@ def test_nrrd_in_an_unknown_unit_is_refused_and_without_a_space_is_said(tmp_path
     ] * 3
     (doubt,) = open_volume(save_nrrd(tmp_path / "b.nrrd", OBLIQUE)).geometry.doubts
     assert doubt.startswith("does not say where left is (it names no space); its axes are taken as in left-posterior-")
+
+
+@pytest.mark.parametrize("spoil", [(d.SROW_Y, np.nan), (d.PIXDIM_Y, 0)])
+def test_a_label_without_a_place_can_get_its_images(tmp_path, spoil):
+    root = d.dataset(tmp_path)
+    d.patch_header(d.label(root), *spoil)
+    case = {"image": str(d.image(root)), "label": str(d.label(root))}
+    with pytest.raises(ValueError, match=r"labels/case_2.nii.gz' has the s"):
+        LoadImaged("label", reader=VolumeReader())(case)
+    assert [finding for finding in check(root, trust_image_header=True, progress=False).errors if finding.case] == []
+    load = LoadImaged(["image", "label"], reader=VolumeReader(check_geometry=False), ensure_channel_first=True)
+    item = TrustImageHeaderd("label")(load(case))
+    np.testing.assert_array_equal(item["label"].affine, item["image"].affine)
+    np.testing.assert_array_equal(item["label"][0], d.arrays(2)[1])
