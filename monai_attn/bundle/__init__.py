@@ -3,7 +3,7 @@
 from .._paths import path_argument
 from .._shipped_bundles import BundleInfo, bundle_dir, copy_bundle, list_bundles
 from ._command_line import check_command_line, check_overlays, check_overrides, given_config
-from ._distributed import ReshufflingSampler, not_main, num_ranks, rank_device, rank_sampler, start_ranks
+from ._distributed import not_main, num_ranks, rank_device, rank_sampler, start_ranks
 from ._one_line import one_line_errors
 from ._preflight import check_device, check_output_dir, compute_device, path_in
 from ._render import render, render_spec, rendered_files
@@ -16,7 +16,6 @@ __all__ = [
     "BundleInfo",
     "LintFinding",
     "Plan",
-    "ReshufflingSampler",
     "bundle_dir",
     "bundle_name",
     "check_command_line",

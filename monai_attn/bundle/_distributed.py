@@ -1,7 +1,6 @@
 """Several processes, one for each GPU, as ``torchrun`` starts them."""
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,7 +8,7 @@ from monai.data import DistributedSampler
 
 from ._one_line import one_line_errors
 
-__all__ = ["ReshufflingSampler", "not_main", "rank_device", "start_ranks"]
+__all__ = ["not_main", "rank_device", "start_ranks"]
 
 
 def start_ranks() -> None:
@@ -60,21 +59,3 @@ def rank_sampler(dataset: Any, seed: int | None = None) -> DistributedSampler | 
     if num_ranks() == 1:
         return None
     return DistributedSampler(dataset, even_divisible=seed is not None, shuffle=seed is not None, seed=seed or 0)
-
-
-class ReshufflingSampler(DistributedSampler):
-    """MONAI's ``DistributedSampler`` with a new order in each epoch, without anyone having to call ``set_epoch``.
-
-    Args:
-        dataset: what to sample from; each process gets the same number of items.
-        seed: seed of the orders.
-    """
-
-    def __init__(self, dataset: Any, seed: int = 0) -> None:
-        super().__init__(dataset, even_divisible=True, shuffle=True, seed=seed)
-
-    def __iter__(self) -> Iterator[int]:
-        """Indices of the next epoch."""
-        order = list(super().__iter__())
-        self.set_epoch(self.epoch + 1)  # not after the last one, which is drawn when the next epoch has begun
-        yield from order

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from ignite.engine import Engine, Events
 from monai.data import set_rnd
 
@@ -15,7 +16,8 @@ __all__ = ["ReseedEpochs"]
 class ReseedEpochs:
     """Seed ``random``, NumPy, torch and every random transform at the start of each epoch.
 
-    A sampler that has ``set_epoch``, as that of a training in several processes, is told the epoch.
+    Each of several processes draws its own. A sampler that has ``set_epoch``, such as MONAI's ``DistributedSampler``,
+    is told the epoch, so that all processes deal out the same order.
 
     With DataLoader workers their transforms follow too, because torch draws the workers' seeds from its own generator
     when an epoch begins; persistent workers keep the old ones, so that a resumed training would differ.
@@ -23,18 +25,17 @@ class ReseedEpochs:
     Args:
         dataset: has the transforms.
         seed: of the training.
-        rank: of this process, each draws its own.
     """
 
-    def __init__(self, dataset: Any, seed: int, rank: int = 0) -> None:
-        self.dataset, self.seed, self.rank = dataset, seed, rank
+    def __init__(self, dataset: Any, seed: int) -> None:
+        self.dataset, self.seed = dataset, seed
 
     def attach(self, engine: Engine) -> None:
         """Hang on a trainer."""
         engine.add_event_handler(Events.EPOCH_STARTED, self._reseed)
 
     def _reseed(self, engine: Engine) -> None:
-        seed = epoch_seed(self.seed, engine.state.epoch, self.rank)
+        seed = epoch_seed(self.seed, engine.state.epoch, _rank())
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - what others' transforms may draw from
         torch.manual_seed(seed)
@@ -42,6 +43,10 @@ class ReseedEpochs:
         sampler: Any = getattr(engine.state.dataloader, "sampler", None)
         if hasattr(sampler, "set_epoch"):
             sampler.set_epoch(engine.state.epoch)
+
+
+def _rank() -> int:
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def epoch_seed(seed: int, epoch: int, rank: int = 0) -> int:

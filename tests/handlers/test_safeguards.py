@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine, Events
-from monai.data import Dataset
+from monai.data import Dataset, DistributedSampler
 from monai.engines import SupervisedTrainer
 from monai.transforms import RandGaussianNoise
 from torch import nn
 from torch.utils.data import DataLoader
 
-from monai_attn.bundle import ReshufflingSampler
 from monai_attn.errors import TrainingInterrupted, explain
 from monai_attn.handlers import ReseedEpochs, StopOnBadLoss, interruptible
 
@@ -72,14 +71,14 @@ def test_a_bad_step_at_the_end_of_an_epoch_is_in_the_checkpoint():
         engine.run()
 
 
-def draws(first: int, last: int, seed: int = 0, rank: int = 0) -> list:
+def draws(first: int, last: int, seed: int = 0) -> list:
     noise, seen = RandGaussianNoise(prob=1.0), []
 
     def step(*_):
         seen.append((noise(torch.zeros(1)).item(), random.random(), np.random.random(), torch.rand(1).item()))  # noqa: NPY002,S311
 
     engine = Engine(step)
-    ReseedEpochs(Dataset([0], noise), seed, rank).attach(engine)
+    ReseedEpochs(Dataset([0], noise), seed).attach(engine)
     engine.state.epoch, engine.state.iteration = first - 1, first - 1
     engine.state.max_epochs, engine.state.epoch_length = last, 1
     engine.run([0], max_epochs=last, epoch_length=1)
@@ -88,7 +87,7 @@ def draws(first: int, last: int, seed: int = 0, rank: int = 0) -> list:
 
 def test_an_epoch_draws_the_same_numbers_whatever_came_before():
     assert draws(1, 4)[2:] == draws(3, 4)
-    assert len({*draws(1, 4), *draws(1, 4, seed=1), *draws(1, 4, rank=1)}) == 12
+    assert len({*draws(1, 4), *draws(1, 4, seed=1)}) == 8
 
 
 @pytest.fixture
@@ -100,12 +99,21 @@ def one_process(tmp_path):
 
 
 @pytest.mark.usefixtures("one_process")
-def test_the_order_of_cases_follows_the_epoch_whatever_came_before():
+def test_each_process_draws_its_own_numbers(monkeypatch):
+    alone = draws(1, 4)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    assert len({*alone, *draws(1, 4)}) == 8
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_the_order_of_cases_follows_the_epoch_whatever_came_before(num_workers):
     def orders(first: int, last: int) -> list:
         seen: dict[int, list] = {}
         engine = Engine(lambda engine, batch: seen.setdefault(engine.state.epoch, []).extend(batch.tolist()))
         ReseedEpochs(Dataset([0], lambda x: x), 0).attach(engine)
-        loader = DataLoader(range(8), batch_size=4, sampler=ReshufflingSampler(range(8)))
+        sampler = DistributedSampler(range(8), even_divisible=True, shuffle=True, seed=0)
+        loader = DataLoader(range(8), batch_size=4, sampler=sampler, num_workers=num_workers)
         engine.state.epoch, engine.state.iteration = first - 1, 2 * (first - 1)
         engine.state.max_epochs, engine.state.epoch_length = last, 2
         engine.run(loader, max_epochs=last, epoch_length=2)
