@@ -4,7 +4,7 @@ from ..errors import ResourceExhausted, TrainingInterrupted
 from ._checkpoints import TrainingCheckpoints
 from ._folder_lock import only_training_in
 from ._freezing import FreezeEncoder
-from ._metrics import HausdorffDistance95, MacroDice, SurfaceDice
+from ._metrics import HausdorffDistance95, MacroDice, SurfaceDice, is_better
 from ._nan_guard import StopOnBadLoss
 from ._reseeding import ReseedEpochs
 from ._score_table import ScoreTable
@@ -22,5 +22,6 @@ __all__ = [
     "TrainingCheckpoints",
     "TrainingInterrupted",
     "interruptible",
+    "is_better",
     "only_training_in",
 ]

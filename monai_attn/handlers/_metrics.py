@@ -1,5 +1,6 @@
 """Metrics over cases and classes: absent classes are left out, distances are in mm where the spacing is real."""
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from monai.metrics import (
 )
 from torch import Tensor
 
-__all__ = ["HausdorffDistance95", "MacroDice", "SurfaceDice"]
+__all__ = ["HausdorffDistance95", "MacroDice", "SurfaceDice", "is_better"]
 
 UNITS = ("mm", "voxel")
 
@@ -103,6 +104,18 @@ class SurfaceDice(SurfaceDiceMetric):
     def aggregate(self, reduction: Any = None) -> Tensor:  # noqa: ARG002 (MONAI's signature)
         """Return the mean over cases, then over classes."""
         return _macro_mean(self.get_buffer())  # type: ignore[no-untyped-call]
+
+
+def is_better(score: float, best: float) -> bool:
+    """Whether a score is the best so far: higher than the one before, or the first that is a number.
+
+    For ``metric_cmp_fn`` of an evaluator. MONAI keeps the first score whatever it is, and nothing is higher than NaN.
+
+    Args:
+        score: of this validation.
+        best: of those before.
+    """
+    return score > best or (math.isnan(best) and not math.isnan(score))
 
 
 @contextmanager

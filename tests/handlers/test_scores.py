@@ -3,11 +3,13 @@ import csv
 import pytest
 import torch
 from ignite.engine import Engine
+from ignite.metrics import Average, MetricsLambda
 from monai.data import MetaTensor
+from monai.engines import SupervisedEvaluator
 from monai.handlers import IgniteMetricHandler, from_engine
 from monai.networks.utils import one_hot
 
-from monai_attn.handlers import HausdorffDistance95, MacroDice, ScoreTable, SurfaceDice
+from monai_attn.handlers import HausdorffDistance95, MacroDice, ScoreTable, SurfaceDice, is_better
 
 CASES = ("a", "b", "c")
 
@@ -162,3 +164,31 @@ def test_an_unknown_unit_is_named(metric):
 def test_a_negative_tolerance_is_refused():
     with pytest.raises(ValueError, match=r"tolerance=-1 must not be negative"):
         SurfaceDice(-1)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("scores", "best", "epoch"),
+    [
+        ([NAN, 0.2, 0.1], 0.2, 2),
+        ([NAN, NAN, 0.0], 0.0, 3),
+        ([0.1, NAN, 0.3], 0.3, 3),
+        ([0.3, NAN, 0.1], 0.3, 1),
+        ([0.1, 0.1], 0.1, 1),
+    ],
+)
+def test_a_validation_without_a_score_is_not_the_best(scores, best, epoch):
+    """With MONAI's own comparison the first score stays the best, since nothing is higher than NaN."""
+    seen = iter(scores)
+    evaluator = SupervisedEvaluator(
+        device=torch.device("cpu"),
+        val_data_loader=[{"image": torch.zeros(1, 1), "label": torch.zeros(1, 1)}],
+        network=torch.nn.Identity(),
+        key_val_metric={"score": MetricsLambda(lambda _: next(seen), Average(output_transform=lambda _: 0.0))},
+        metric_cmp_fn=is_better,
+    )
+    for number in range(len(scores)):
+        evaluator.run(number + 1)
+    assert (evaluator.state.best_metric, evaluator.state.best_metric_epoch) == (best, epoch)
