@@ -1,6 +1,7 @@
-"""Which cases belong to one patient, from what the data set says and never from a guess."""
+"""Which cases belong to one patient: from what the data set says, never from a guess."""
 
 import csv
+import io
 import re
 from os import PathLike
 from pathlib import Path
@@ -29,8 +30,8 @@ def find_patients(
         patient by case, or ``None`` where neither column nor pattern is there.
 
     Raises:
-        ValueError: when the column that was asked for is not there, a case has no patient in it, or the pattern is no
-            regular expression.
+        ValueError: when the column that was asked for is not there, a case has no patient in it, or the pattern is not
+            a regular expression.
     """
     if regex is not None:
         return _by_regex(cases, regex)
@@ -59,15 +60,21 @@ def find_patients(
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8-sig") as file:  # Excel puts a mark in front
-        return list(csv.DictReader(file))
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Excel puts a mark in front
+    except UnicodeDecodeError as error:
+        raise ValueError(f"'{path}' is not UTF-8 ({error.reason}): save it as CSV UTF-8") from error
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)  # Excel's depends on the country
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    return [{key: value for key, value in row.items() if isinstance(key, str)} for row in rows]  # None: cells too many
 
 
 def _by_regex(cases: list[dict[str, Any]], regex: str) -> dict[str, str]:
     try:
         pattern = re.compile(regex)
     except re.error as error:
-        raise ValueError(f"patient_regex={regex!r} is no regular expression ({error}): correct it") from error
+        raise ValueError(f"patient_regex={regex!r} is not a regular expression ({error}): correct it") from error
     patients = {}
     for case in cases:
         match = pattern.search(case["case"])

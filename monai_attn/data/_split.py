@@ -28,11 +28,11 @@ def read_folds(dataset_dir: str | PathLike[str]) -> dict[str, list[str]] | None:
     if not path.is_file():
         return None
     try:
-        validation = json.loads(path.read_text(encoding="utf-8"))["validation"]
+        validation = json.loads(path.read_text(encoding="utf-8-sig"))["validation"]  # Windows may put a mark in front
         return {str(fold): [str(case) for case in cases] for fold, cases in validation.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         cure = '{"validation": {"0": [case names], ...}}'
-        raise ValueError(f"'{path}' is no list of folds ({error!r}): write {cure}, or remove it") from error
+        raise ValueError(f"'{path}' is not a list of folds ({error!r}): write {cure}, or remove it") from error
 
 
 def split_cases(

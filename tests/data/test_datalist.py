@@ -181,7 +181,7 @@ def test_nobody_guesses_patients(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("regex", "message"), [("(", "is no regular expression"), ("^q", "does not match case 'p0_visit0'")]
+    ("regex", "message"), [("(", "is not a regular expression"), ("^q", "does not match case 'p0_visit0'")]
 )
 def test_a_pattern_that_does_not_work_is_named(tmp_path, regex, message):
     with pytest.raises(ValueError, match=message):

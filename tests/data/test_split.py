@@ -42,7 +42,43 @@ def test_an_unknown_fold_is_named_with_the_known_ones(tmp_path, fold):
 @pytest.mark.parametrize("content", ["[1, 2]", "no json", {"training": {}}, {"validation": ["a"]}])
 def test_an_unreadable_folds_file_is_named(tmp_path, content):
     write_folds(tmp_path, content)
-    with pytest.raises(ValueError, match=r"folds\.json' is no list of folds"):
+    with pytest.raises(ValueError, match=r"folds\.json' is not a list of folds"):
+        split_cases(CASES, tmp_path)
+
+
+def test_a_byte_order_mark_before_the_folds_is_no_content(tmp_path):
+    (tmp_path / "folds.json").write_text('{"validation": {"0": ["c1"]}}', encoding="utf-8-sig")
+    assert names(split_cases(CASES, tmp_path)[1]) == {"c1"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffid,patient\n{}",  # Excel's CSV UTF-8
+        "\ufeffid;patient\r\n{}",  # where numbers have a decimal comma
+        "id\tpatient\n{}",
+        "id, patient\n{}",
+        '"id","patient"\n{}',
+        "site,id,patient,\n{}",
+    ],
+)
+def test_patients_are_found_in_a_table_however_it_was_saved(tmp_path, text):
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    first = [f"x{delimiter}"] if header.startswith("site") else [""]
+    rows = "\n".join(f"{first[0]}{case['case']}{delimiter}p{n // 2}" for n, case in enumerate(CASES))
+    (tmp_path / "cases.csv").write_bytes(text.format(rows).encode())
+    for fold in range(5):
+        training, validation = (names(side) for side in split_cases(CASES, tmp_path, fold=fold))
+        assert {int(name[1:]) // 2 for name in training}.isdisjoint(int(name[1:]) // 2 for name in validation)
+
+
+def test_a_table_with_cells_too_many_or_other_letters_is_named(tmp_path):
+    rows = "".join(f"{case['case']},p{n},note\n" for n, case in enumerate(CASES))
+    (tmp_path / "cases.csv").write_text(f"id,patient\n{rows}")
+    assert len(split_cases(CASES, tmp_path)[1]) == 2
+    (tmp_path / "cases.csv").write_bytes("id,patient\nc0,Müller\n".encode("cp1252"))
+    with pytest.raises(ValueError, match=r"cases\.csv' is not UTF-8 \(.*\): save it as CSV UTF-8"):
         split_cases(CASES, tmp_path)
 
 

@@ -1,6 +1,7 @@
 """Files that are whole or not there, whatever happens while they are written."""
 
 import contextlib
+import os
 import resource
 import shutil
 import subprocess
@@ -10,7 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from monai_attn.handlers._checkpoint_files import checkpoint_files, newest_checkpoint, read_checkpoint, save_checkpoint
+from monai_attn.handlers._checkpoint_files import (
+    checkpoint_files,
+    newest_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+    save_whole,
+)
 
 STATE = {"epoch": 0, "model": {"weight": torch.arange(300_000.0)}}
 
@@ -85,6 +92,31 @@ def test_damage_is_noticed(tmp_path, damage):
         read_checkpoint(path)
     with pytest.raises(ValueError, match=r"all 1 checkpoints in output_dir='.*' are damaged"):
         newest_checkpoint(tmp_path)
+
+
+def test_a_disk_that_takes_bytes_and_keeps_others_is_noticed(tmp_path, monkeypatch):
+    path = save_checkpoint(tmp_path, 1, STATE)
+    save_whole(tmp_path / "model.pt", STATE["model"])
+    before = (tmp_path / "model.pt").read_bytes()
+    sync = os.fsync
+
+    def spoil(descriptor):
+        sync(descriptor)
+        os.pwrite(descriptor, b"?", os.fstat(descriptor).st_size // 2)  # in a tensor, where torch would not notice
+
+    monkeypatch.setattr(os, "fsync", spoil)
+    for save in (
+        lambda: save_checkpoint(tmp_path, 2, {**STATE, "epoch": 2}),
+        lambda: save_whole(tmp_path / "model.pt", {"weight": torch.zeros(300_000)}),
+    ):
+        with pytest.raises(
+            OSError, match=r"cannot be written \(what was read back differs\): what was there before is"
+        ):
+            save()
+    assert checkpoint_files(tmp_path) == [path]
+    assert read_checkpoint(path)["epoch"] == STATE["epoch"]
+    assert (tmp_path / "model.pt").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_kill_at_twenty_random_moments_of_saving(tmp_path):
