@@ -144,7 +144,25 @@ def test_a_signal_ends_the_iteration_under_way_and_no_sooner(number, status):
         engine.run([0, 1, 2])
     assert (done, caught.value.status) == ([1], status)
     assert signal.getsignal(number) == before
-    assert not engine.has_event_handler(lambda: None, Events.ITERATION_COMPLETED)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_each_run_listens_anew_and_leaves_signals_as_they_were(number):
+    before = signal.getsignal(number)
+    engine = Engine(lambda *_: None)
+    with interruptible(engine):
+        engine.run([0, 1])
+        assert signal.getsignal(number) != before
+    assert signal.getsignal(number) == before
+    one = engine.add_event_handler(Events.ITERATION_STARTED(once=1), lambda: os.kill(os.getpid(), number))
+    with pytest.raises(TrainingInterrupted), interruptible(engine):
+        engine.run([0, 1])
+    one.remove()
+    for _ in range(2):  # the signal of that run ends none of these
+        with interruptible(engine):
+            engine.run([0, 1])
+        assert signal.getsignal(number) == before
+    assert engine.state.iteration == 2
 
 
 def test_a_second_signal_ends_at_once():
