@@ -61,7 +61,7 @@ def label_inference(bundle: Bundle, image: str | np.ndarray, scoring: bool = Fal
     network.load_state_dict(weights(bundle.root / "models" / "model.pt"), strict=True)
     network.train(scoring)
 
-    item: dict[str, Any] = {"model": bundle.name, "device": "cpu", "image": image, "image_number": 3}
+    item: dict[str, Any] = {"model": bundle.name, "device": "cpu", "image": image}
     if isinstance(image, str):
         item["image_path"] = image
     parser.config.update({"device": "cpu"})

@@ -25,7 +25,6 @@ def test_label_segments_a_file(bundle, segmented):
     np.testing.assert_array_equal(np.squeeze(item["pred"].numpy(), 0).reshape(expected.shape), expected)
     np.testing.assert_allclose(np.asarray(item["pred_meta_dict"]["affine"]), nib.load(image).affine, atol=1e-6)
     assert item["image_path"] == str(image), "the writer takes the result's format from it"
-    assert item["image_number"] == 3
 
 
 def test_label_segments_an_array(bundle, bundle_data):
