@@ -11,6 +11,7 @@ from monai.engines import EnsembleEvaluator, SupervisedEvaluator
 from .._paths import path_argument
 from ..data import PartialBatch, SetAside, fault_text, remove_leftovers
 from ..errors import OutputError, is_out_of_memory, root_cause
+from ..handlers import is_better
 from ._outcome import Outcome
 
 __all__ = ["CaseEnsembleEvaluator", "CaseEvaluator", "CheckedEvaluator"]
@@ -21,8 +22,16 @@ logger = logging.getLogger(__name__)
 class CheckedEvaluator(SupervisedEvaluator):
     """``monai.engines.SupervisedEvaluator`` that first has its data set checked, see ``CheckedDataset.prepare``.
 
-    Within a training run the trainer has done so; alone, in ``evaluate.json`` or in federated learning, this does.
+    Within a training run the trainer has done so; alone, in ``evaluate.json`` or in federated learning, this does. A
+    score that is NaN is never the best one.
+
+    Args:
+        arguments: of ``SupervisedEvaluator``.
+        options: further arguments of it; ``metric_cmp_fn`` is :func:`monai_attn.handlers.is_better` by default.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{"metric_cmp_fn": is_better, **options})
 
     def run(self, global_epoch: int = 1) -> None:  # type: ignore[override]  # as MONAI's own
         """Score all cases; nothing happens where a training run holds none back.
