@@ -3,12 +3,14 @@
 from .._paths import path_argument
 from .._shipped_bundles import BundleInfo, bundle_dir, copy_bundle, list_bundles
 from ._command_line import check_command_line, check_overlays, check_overrides, given_config
+from ._devices import check_device, compute_device
 from ._distributed import not_main, num_ranks, rank_device, rank_sampler, start_ranks
+from ._ensemble import checkpoints
 from ._one_line import one_line_errors
-from ._preflight import check_device, check_output_dir, compute_device, path_in
+from ._places import check_output_dir, path_in
 from ._render import render, render_spec, rendered_files
 from ._tracking import bundle_name, check_installed, run_name, sqlite_uri
-from ._weights import checkpoints, load_checkpoint, warm_start
+from ._weights import load_checkpoint, warm_start
 from .linting import LintFinding, lint
 from .planning import Plan, plan
 

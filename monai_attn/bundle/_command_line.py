@@ -19,8 +19,8 @@ from monai.utils import optional_import
 
 from ._one_line import is_monai_bundle, one_line_errors
 from ._override_values import check_values
-from ._preflight import check_bundle_root
-from ._render import unknown_key
+from ._places import check_bundle_root
+from ._suggestions import unknown_key
 from ._switches import names_without_effect
 
 __all__ = ["check_command_line", "check_overlays", "check_overrides", "given_config"]

@@ -5,22 +5,17 @@ import os
 import re
 import signal
 import sys
-import threading
-from types import FrameType, TracebackType
-from typing import NoReturn
+from types import TracebackType
 
 from ..engines import CasesFailed
 from ..errors import OutputError, ResourceExhausted, TrainingInterrupted, explain, root_cause, worker_report
+from ..handlers._signals import Terminated, end_on_sigterm
 
 __all__ = ["one_line_errors"]
 
 _PLAIN = (CasesFailed, OutputError)  # they name the files, whose names may hold any word
 _EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, ResourceExhausted, TrainingInterrupted)
 _ARGUMENT = re.compile(r"`(\w+)`")  # as lower rooms name one that helps
-
-
-class _Ended(KeyboardInterrupt):
-    """SIGTERM, which ends what runs as Ctrl-C does."""
 
 
 def one_line_errors() -> None:
@@ -35,8 +30,7 @@ def one_line_errors() -> None:
     sys.excepthook = _end
     for handler in logging.getLogger().handlers:
         handler.addFilter(_without_traceback)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _leave)  # until a training begins, which has a checkpoint to finish
+    end_on_sigterm()
 
 
 def is_monai_bundle() -> bool:
@@ -52,10 +46,6 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    raise _Ended(number)
-
-
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     sys.stdout.flush()
     if os.environ.get("MONAI_ATTN_DEBUG"):
@@ -66,7 +56,7 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
         text = "\n".join(["", *before, one_line(error)])  # a progress bar may have left its line open
         print(text, file=sys.stderr, flush=True)
     elif isinstance(error, KeyboardInterrupt):
-        number = signal.SIGTERM if isinstance(error, _Ended) else signal.SIGINT
+        number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
         print(f"\ninterrupted by {number.name}", file=sys.stderr, flush=True)
         sys.stdout.flush()
         os._exit(128 + number)  # threads that fill a cache would abort an interpreter that winds up

@@ -1,6 +1,5 @@
 """A bundle's spec and the templates -> its config files."""
 
-import difflib
 import hashlib
 import json
 import re
@@ -10,7 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-__all__ = ["render", "render_config", "render_spec", "rendered_files", "unknown_key"]
+from ._suggestions import unknown_key
+
+__all__ = ["render", "render_config", "render_spec", "rendered_files"]
 
 BASES = {
     "train": ("common", "train"),
@@ -122,15 +123,6 @@ def render_config(name: str, spec: dict[str, Any], where: str = "bundle.json") -
     if missing:
         raise ValueError(f"'{where}': {templates[-1]} needs '{missing[0]}', which has no default: add it")
     return content
-
-
-def unknown_key(where: str, key: str, known: list[str]) -> ValueError:
-    """The error for a key that is not there, with the nearest one that is."""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    cure = f"did you mean '{near[0]}'?" if near else "nothing of a similar name is there; correct it, or leave it out"
-    if not near and len(known) <= 12:
-        cure = f"known are {', '.join(sorted(known))}"
-    return ValueError(f"{where} '{key}' is unknown: {cure}")
 
 
 def _stamped(content: dict[str, Any]) -> dict[str, Any]:

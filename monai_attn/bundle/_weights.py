@@ -1,6 +1,5 @@
-"""The weights that a config names: to predict with, to start a training run from, to average."""
+"""The weights that a config names: to predict with, or to start a training run from."""
 
-from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
@@ -9,7 +8,7 @@ from torch import nn
 from .._paths import path_argument
 from ..networks import LoadedWeights, load_weights
 
-__all__ = ["checkpoints", "load_checkpoint", "warm_start"]
+__all__ = ["load_checkpoint", "warm_start"]
 
 
 def load_checkpoint(network: nn.Module, ckpt_path: str | PathLike[str]) -> LoadedWeights:
@@ -52,35 +51,6 @@ def warm_start(
     inner: Any = getattr(network, "module", network)
     cure = "pass --pretrained <weights of this network>; those of other classes take --skip_head True"
     return _load(inner, "pretrained", pretrained, cure, skip_head=skip_head, adapt_input=adapt_input)
-
-
-def checkpoints(
-    bundle_root: str | PathLike[str],
-    ckpt_paths: Sequence[str] | str | None = None,
-    ckpt_path: str | PathLike[str] | None = None,
-) -> list[str]:
-    """Checkpoints of an ensemble: those given, or all ``models/*.pt`` of a bundle, sorted by name.
-
-    States of a training, ``checkpoint_epoch*.pt``, are not among these.
-
-    Args:
-        bundle_root: the bundle.
-        ckpt_paths: one or several files.
-        ckpt_path: refused, because it is the switch for one network.
-
-    Raises:
-        FileNotFoundError: when the bundle has none.
-        ValueError: when ``ckpt_path`` is given.
-    """
-    if ckpt_path is not None:
-        raise ValueError(f"ckpt_path='{ckpt_path}' is for one network: pass --ckpt_paths \"['{ckpt_path}',...]\"")
-    if ckpt_paths is not None:
-        return [ckpt_paths] if isinstance(ckpt_paths, str) else [str(path) for path in ckpt_paths]
-    folder = path_argument("bundle_root", bundle_root) / "models"
-    found = sorted(str(path) for path in folder.glob("*.pt") if not path.name.startswith("checkpoint_epoch"))
-    if not found:
-        raise FileNotFoundError(f"'{folder}' has no *.pt: pass --ckpt_paths \"['a.pt','b.pt']\"")
-    return found
 
 
 def _load(network: nn.Module, name: str, path: Any, cure: str, **options: Any) -> LoadedWeights:

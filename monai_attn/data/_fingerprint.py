@@ -137,7 +137,7 @@ def _modality(facts: list[CaseFacts], known: Description) -> tuple[str, str]:
     low = float(np.median([max(low for low, _, _ in f.percentiles) for f in facts]))
     if low < AIR_HU:
         return "CT", f"half of the images have values below {low:.0f} in each channel, as air has in HU"
-    return "MR", f"the lowest values are about {low:.3g}, so these are no HU; --modality says otherwise"
+    return "MR", f"the lowest values are about {low:.3g}, so these are no HU; set `modality` if that is wrong"
 
 
 def _class_names(labels: dict[int, str], highest: int) -> tuple[str, ...]:

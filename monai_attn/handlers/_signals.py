@@ -1,17 +1,17 @@
-"""Ctrl-C and SIGTERM end a training between two iterations."""
+"""Ctrl-C and SIGTERM: they end a training run between two iterations, and any other run at once."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from ignite.engine import Engine, Events
 
 from ..errors import TrainingInterrupted
 
-__all__ = ["interruptible"]
+__all__ = ["Terminated", "end_on_sigterm", "interruptible"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -60,3 +60,17 @@ def _restore(before: dict[int, Any]) -> None:
     for number, handler in before.items():
         signal.signal(number, handler)
     before.clear()
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends what runs as Ctrl-C does."""
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, until a training run begins, which has a checkpoint to finish."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated(number)

@@ -6,10 +6,11 @@ import sys
 import pytest
 
 from monai_attn.bundle import bundle_dir, check_output_dir, compute_device
-from monai_attn.bundle._one_line import _end, _leave, one_line, root_cause
-from monai_attn.bundle._preflight import check_bundle_root
+from monai_attn.bundle._one_line import _end, one_line, root_cause
+from monai_attn.bundle._places import check_bundle_root
 from monai_attn.data import SetAside
 from monai_attn.engines import CasesFailed, Outcome
+from monai_attn.handlers._signals import _terminate
 
 
 def nested(cause: Exception) -> Exception:
@@ -46,7 +47,7 @@ def test_a_signal_outside_of_training_is_named(number, error, capsys, monkeypatc
     monkeypatch.setattr(os, "_exit", sys.exit)  # or this process would end
     if error is None:
         with pytest.raises(KeyboardInterrupt) as caught:
-            _leave(number, None)
+            _terminate(number, None)
         error = caught.value
     with pytest.raises(SystemExit) as left:
         _end(type(error), error, None)

@@ -1,6 +1,5 @@
 """How long a step takes and how much memory it holds, measured on the device at hand; epochs that fit into the time."""
 
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -12,9 +11,10 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
+from ..._memory import half_of_memory_gb
 from .._render import render_config
 
-__all__ = ["Cost", "Schedule", "fit_schedule", "free_memory_gb", "host_memory_gb", "measure_cost"]
+__all__ = ["Cost", "Schedule", "fit_schedule", "free_memory_gb", "measure_cost"]
 
 STEPS = 5
 VALIDATION_SHARE = 0.15  # of the time
@@ -142,15 +142,7 @@ def free_memory_gb(device: torch.device) -> float:
     """Half of the machine's memory, or of what is free on the GPU nine tenths, in 10**9 bytes."""
     if device.type == "cuda":
         return 0.9 * torch.cuda.mem_get_info(device)[0] / 1e9
-    return host_memory_gb()
-
-
-def host_memory_gb() -> float:
-    """Half of the machine's memory, in 10**9 bytes."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2e9
-    except (ValueError, OSError, AttributeError):  # not on this system
-        return 8.0
+    return half_of_memory_gb()
 
 
 def _seconds_to_validate(

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from ..._memory import half_of_memory_gb
 from ..._paths import path_argument
 from ...data import (
     DataReport,
@@ -25,9 +26,10 @@ from ...data import (
     measure,
     split_cases,
 )
-from .._preflight import check_device, check_output_dir
+from .._devices import check_device
+from .._places import check_output_dir
 from .._render import render_spec
-from ._budget import Cost, Schedule, fit_schedule, free_memory_gb, host_memory_gb, measure_cost
+from ._budget import Cost, Schedule, fit_schedule, free_memory_gb, measure_cost
 from ._card import write_card
 from ._design import design
 from ._explain import about_folds, about_time, typed
@@ -187,7 +189,7 @@ def _written_whole(root: Path) -> Iterator[Path]:
 
 def _cache_rate(cost: Cost, cases: int, device: torch.device, limit: float) -> float:
     """Share of the cases that the memory beside a training step holds."""
-    left = host_memory_gb() if device.type == "cuda" else limit - cost.step_gb
+    left = half_of_memory_gb() if device.type == "cuda" else limit - cost.step_gb
     return min(1.0, round(0.8 * left / max(cost.case_gb * cases, 1e-9), 2))
 
 

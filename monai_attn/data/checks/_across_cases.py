@@ -1,11 +1,11 @@
 """What only shows when the cases of a data set are looked at together."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..._memory import half_of_memory_gb
 from ._report import CaseFacts, Finding
 
 __all__ = [
@@ -161,10 +161,3 @@ def _most_common(values: list[int]) -> int:
 
 def _sizes(values: Sequence[float] | np.ndarray) -> str:
     return " x ".join(f"{size:.3g}" for size in values)
-
-
-def half_of_memory_gb() -> float:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2e9
-    except (ValueError, OSError, AttributeError):  # not on this system
-        return 8.0

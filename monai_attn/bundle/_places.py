@@ -1,15 +1,13 @@
-"""Where a bundle is, where it computes and where it writes, checked before anything is built."""
+"""Where a bundle is and where its results go."""
 
 import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .._paths import misread, path_argument
 
-__all__ = ["check_bundle_root", "check_device", "check_output_dir", "compute_device", "path_in"]
+__all__ = ["check_bundle_root", "check_output_dir", "path_in"]
 
 
 def path_in(folder: Any, *parts: str) -> str:
@@ -30,32 +28,6 @@ def check_bundle_root(bundle_root: str | PathLike[str]) -> None:
             f"bundle_root='{root}' (that is '{root.resolve()}') is not a bundle{misread(bundle_root)}: "
             "pass --bundle_root <folder that holds configs/>, or start from inside it"
         )
-
-
-def compute_device(device: str | torch.device) -> torch.device:
-    """The device of that name; for ``auto`` CUDA, else MPS, else the CPU, whichever is there.
-
-    Raises:
-        ValueError: when torch cannot compute on it here.
-    """
-    if str(device) == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    check_device(device)
-    return torch.device(device)
-
-
-def check_device(device: str | torch.device) -> None:
-    """Raise ``ValueError`` if torch cannot compute on ``device`` here."""
-    try:
-        if str(device) != "auto":
-            torch.ones(1, device=device).cpu()  # there and back, which a device like 'meta' does not survive
-    except Exception as error:  # torch has another type for each back end
-        reason = str(error).strip().splitlines()[0].split(". ")[0].rstrip(".")
-        raise ValueError(
-            f"device='{device}' cannot be used ({reason}): pass --device cpu or auto, or leave it out"
-        ) from error
 
 
 def check_output_dir(output_dir: str | PathLike[str]) -> Path:
