@@ -46,7 +46,8 @@ def check_command_line() -> None:
     check_overrides(config, list(overrides))
     check_values(config, overrides)
     root = overrides.get("bundle_root", config.get("bundle_root"))
-    check_bundle_root(root if isinstance(root, str) else str(root))
+    if isinstance(root, str) and not root.startswith(("$", "@")):
+        check_bundle_root(root)
 
 
 def given_config() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from monai_attn.bundle import check_command_line, check_overlays, check_override
 from monai_attn.bundle._command_line import component_arguments, given_config
 
 CONFIG = {
-    "workflow": "train",
+    "train": {},
     "max_epochs": 3,
     "network_def": {"_target_": "monai_attn.LightAttentionGatedUNet", "spatial_dims": 3},
     "steps": [{"_target_": "SpatialPadd", "keys": "image"}, {"_target_": "RandFlipd", "keys": "image"}],
@@ -43,7 +43,7 @@ def test_overrides_that_change_something_pass(override):
         ("steps::1::probb", r"did you mean 'steps::1::prob'\?"),
         ("steps::2::prob", r"'steps::2::prob' is unknown"),
         ("max_epochs::x", r"'max_epochs' is 3 and has no parts"),
-        ("zzzz", r"'zzzz' is unknown: known are max_epochs, network_def, steps, workflow"),
+        ("zzzz", r"'zzzz' is unknown: known are max_epochs, network_def, steps, train"),
     ],
 )
 def test_overrides_that_change_nothing_are_named(override, message):
@@ -62,7 +62,7 @@ def files(tmp_path):
     folder.mkdir()
     for name, content in {
         "train": CONFIG,
-        "inference": {"workflow": "inference"},
+        "inference": {"evaluator": {}},
         "finetune": {"overlay_of": "train"},
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
@@ -98,28 +98,30 @@ def typed(monkeypatch) -> Iterator[Callable[..., None]]:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--max_epochs", "abc"], r"max_epochs='abc' is no number: pass one, such as --max_epochs \d+"),
-        (["--learning_rate", "1e-x"], r"learning_rate='1e-x' is no number"),
-        (["--max_epochs", "2.5"], r"max_epochs=2\.5 is no whole number: pass one, such as --max_epochs \d+"),
+        (["--max_epochs", "abc"], r"max_epochs='abc' is not a number: pass one, such as --max_epochs \d+"),
+        (["--learning_rate", "1e-x"], r"learning_rate='1e-x' is not a number"),
+        (["--max_epochs", "2.5"], r"max_epochs=2\.5 is not a whole number: pass one, such as --max_epochs \d+"),
         (["--repeats", "0"], r"repeats=0 must be at least 1"),
         (["--num_workers", "-1"], r"num_workers=-1 must be at least 0"),
         (["--learning_rate=-0.1"], r"learning_rate=-0\.1 must be at least 0: pass one, such as --learning_rate 0"),
         (["--cache_rate", "2"], r"cache_rate=2 must be from 0 to 1"),
+        (["--surface_tolerance", "-1"], r"surface_tolerance=-1 must be at least 0"),
         (["--sw_overlap", "1"], r"sw_overlap=1 must be at least 0 and less than 1"),
         (["--patch_size", "[32,32,abc]"], r"patch_size=\[32,32,abc\] needs 3 numbers"),
         (["--amp", "false"], r"amp='false' is neither True nor False: pass --amp True"),
         (["--train::trainer::max_epochs", "@max_epochs"], None),
         (["--fold", "second", "--learning_rate", "0"], None),
-        (["--resume", "false"], r"resume='false' is neither True nor False: pass --resume True"),
+        (["--tta", "false"], r"tta='false' is neither True nor False: pass --tta True"),
         (["--patch_size", "[40,40]"], r"patch_size=\[40,40\] needs 3 numbers: pass --patch_size \"\["),
         (["--train::dataloader::batch_size", "$two"], None),
         (["--cache_rate", "0.5", "--seed", "-1", "--learning_rate", "3E-4", "--max_epochs", "1_000"], None),
-        (["--resume", "True", "--tensorboard", "--patch_size", "[32,32,32]"], None),
+        (["--trust_image_header", "True", "--patch_size", "[32,32,32]"], None),
     ],
 )
 def test_values_of_another_kind_are_named(typed, words, message):
     volumes = next(bundle for bundle in SHIPPED if bundle.spatial_dims == 3)
-    typed("--config_file", *volumes.configs("train"), *words)
+    workflow = "evaluate" if words[0] in ("--surface_tolerance", "--sw_overlap", "--tta") else "train"
+    typed("--config_file", *volumes.configs(workflow), "--bundle_root", str(volumes.root), *words)
     if message is None:
         check_command_line()
     else:
@@ -162,4 +164,4 @@ def test_the_config_is_known_with_what_was_typed(files, typed):
     assert given_config() == {}  # from Python, nobody typed anything
     typed("--config_file", *files("train"), "--network_def::channels", "[8,16]", "--max_epochs=5")
     network = {**CONFIG["network_def"], "channels": [8, 16]}
-    assert given_config() == {**CONFIG, "max_epochs": 5, "network_def": network}
+    assert given_config() == {"train": {}, "steps": CONFIG["steps"], "network_def": network}  # what is learnt by

@@ -165,6 +165,6 @@ def test_images_smaller_than_the_patch_are_padded(tmp_path):
         d.edit(path, lambda v: v[2:8, 2:8, 2:8])
     start(root)
     config = parser("train", root)
-    item = config.get_parsed_content("train::preprocessing")(config.get_parsed_content("cases")[0])
+    item = config.get_parsed_content("train::preprocessing")(config.get_parsed_content("split::cases")[0])
     assert item["image"].shape == item["label"].shape == (1, *config["patch_size"])
     assert torch.isfinite(item["image"]).all()

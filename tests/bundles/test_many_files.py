@@ -15,7 +15,7 @@ from monai.transforms import Invertd
 from monai_attn.data import OutputError
 from monai_attn.engines import CasesFailed
 from monai_attn.errors import root_cause
-from monai_attn.inferers import FlipAveragingInferer
+from monai_attn.inferers import WindowInferer
 
 BUNDLE = Bundle(BUNDLES / "hippocampus_mri_attn_segmentation")
 WORKFLOWS = [("inference",), ("inference", "inference_probabilities"), ("inference", "inference_ensemble")]
@@ -123,14 +123,14 @@ def test_a_missing_channel_is_one_cases_fault(tmp_path):
 
 
 def giant(monkeypatch):
-    call = FlipAveragingInferer.__call__
+    call = WindowInferer.__call__
 
     def limited(self, inputs, *arguments, **options):
         if inputs.meta["filename_or_obj"][0].endswith("good_1.nii.gz"):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 90.00 GiB. GPU 0 has ...")
         return call(self, inputs, *arguments, **options)
 
-    monkeypatch.setattr(FlipAveragingInferer, "__call__", limited)
+    monkeypatch.setattr(WindowInferer, "__call__", limited)
     return r"takes too much memory \(CUDA out of memory\): lower --sw_batch_size"
 
 

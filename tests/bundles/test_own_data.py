@@ -10,6 +10,7 @@ import torch
 from conftest import BUNDLES, Bundle, save_nifti
 from data.test_formats import AFFINE, save
 from monai.bundle import ConfigParser
+from monai.transforms import Compose
 
 from monai_attn.bundle._one_line import root_cause
 from monai_attn.data import TrustImageHeaderd, find_cases
@@ -26,10 +27,12 @@ def parser(name: str, root, **overrides) -> ConfigParser:
 
 
 def start(root, **overrides) -> None:
-    """The first thing that a training does."""
+    """All that a training run does before its first step."""
     config = parser("train", root, output_dir=str(root / "out"), **overrides)
     try:
-        config.get_parsed_content("run#0")
+        trainer = config.get_parsed_content("train::trainer")
+        trainer._run = lambda: None
+        trainer.run()
     except RuntimeError as error:
         raise root_cause(error) from error
 
@@ -55,7 +58,7 @@ def test_training_data_of_such_files_pass_and_load(tmp_path, ending):
             save(tmp_path / folder / f"case_{k}{ending}", array)
     start(tmp_path)
     config = parser("train", tmp_path)
-    item = config.get_parsed_content("validate::preprocessing")(config.get_parsed_content("cases")[0])
+    item = config.get_parsed_content("validate::preprocessing")(config.get_parsed_content("split::cases")[0])
     assert item["image"].shape == item["label"].shape
     assert item["label"].unique().tolist() == [0, 1, 2]
 
@@ -71,7 +74,8 @@ def test_channels_by_their_names_with_and_without_labels(tmp_path, name):
             path.unlink()
     config = parser(name, tmp_path, channel_names=["T2", "T1"])
     config["network_def"]["in_channels"] = 2
-    cases = config.get_parsed_content("labelled" if name == "evaluate" else "cases")
+    where = {"train": "split::cases", "evaluate": "dataset::data::cases", "inference": "cases"}
+    cases = config.get_parsed_content(where[name])
     assert [case["case"] for case in cases] == ["patient 0", "patient 1", "patient 2"]
     assert cases[1]["image"] == [str(tmp_path / "images" / f"patient 1_{channel}.nii.gz") for channel in ("T2", "T1")]
     assert all(("label" in case) == (name != "inference") for case in cases)
@@ -94,7 +98,7 @@ def test_trusting_the_image_header_is_a_switch_of_training_and_evaluation(tmp_pa
     with pytest.raises(ValueError, match=r"lies elsewhere .*`trust_image_header`"):
         start(root)
     start(root, trust_image_header=True)
-    case = parser("train", root).get_parsed_content("cases")[0]
+    case = parser("train", root).get_parsed_content("split::cases")[0]
     plain, trusting = (
         parser("train", root, trust_image_header=trust).get_parsed_content("validate::preprocessing")(case)["label"]
         for trust in (False, True)
@@ -102,9 +106,9 @@ def test_trusting_the_image_header_is_a_switch_of_training_and_evaluation(tmp_pa
     assert torch.equal(trusting[0].int(), torch.as_tensor(d.arrays(0)[1]).int())
     assert torch.equal(plain[0].int(), torch.as_tensor(d.arrays(0)[1][::-1].copy()).int())  # turned to RAS by itself
     evaluation = parser("evaluate", root, output_dir=str(tmp_path / "out"), trust_image_header=True)
-    evaluation.get_parsed_content("run#0")
-    assert len(evaluation.get_parsed_content("loading")) == 3
-    assert len(parser("evaluate", root).get_parsed_content("loading")) == 2
+    evaluation.get_parsed_content("dataset").prepare()
+    assert len(evaluation.get_parsed_content("loading")) == 5
+    assert len(parser("evaluate", root).get_parsed_content("loading")) == 4
 
 
 @pytest.mark.parametrize("spoil", [d.almost_whole, d.slope], ids=["0.9999", "scl_slope 1/41"])
@@ -129,7 +133,7 @@ def test_the_transform_refuses_another_shape(tmp_path):
     d.edit(d.label(root, "case_0"), lambda v: v[1:])
     config = parser("train", root, trust_image_header=True)
     loading = config.get_parsed_content("loading")
-    item = loading[0](config.get_parsed_content("cases")[0])
+    item = Compose(loading[:3])(config.get_parsed_content("split::cases")[0])
     with pytest.raises(ValueError, match=r"label has the shape \(11, 14, 10\), but image \(12, .*: resample it"):
         TrustImageHeaderd("label")(item)
 
@@ -160,6 +164,7 @@ def test_training_does_not_start_on_what_shows_across_cases(tmp_path, spoil, mes
     root = d.dataset(tmp_path)
     d.write_folds(root, fold0=["case_0"], fold1=["case_1", "case_2"])
     start(root, fold=1)
+    (root / "out").rmdir()
     spoil(root)
     with pytest.raises(ValueError, match=message) as caught:
         start(root, fold=1)

@@ -119,7 +119,10 @@ def test_like_a_bundle_keeps_its_weights_but_the_head(volumes, tmp_path):
     assert result.spec["common"]["network_def"] == shipped["common"]["network_def"] | {"out_channels": 2}
     assert result.spec["common"]["image_transforms"] == shipped["common"]["image_transforms"]
     train = json.loads((result.bundle_root / "configs" / "train.json").read_text())
-    assert (train["skip_head"], train["freeze_encoder_epochs"]) == (True, 0)  # nothing to spare in so few epochs
+    assert (train["run"][0]["skip_head"], train["freeze_encoder_epochs"]) == (
+        True,
+        0,
+    )  # nothing to spare in so few epochs
     network = ConfigParser(train).get_parsed_content("network_def")
     assert lint(result.bundle_root) == []
     assert (result.bundle_root / "pretrained" / "model.pt.sha256").is_file()
@@ -138,9 +141,9 @@ def test_like_a_bundle_with_the_same_classes_keeps_all(volumes, tmp_path):
     (volumes / "dataset.json").write_text(json.dumps({"labels": labels}))
     result = plan(volumes, "same", tmp_path, like="hippocampus_mri_attn_segmentation", hours=BRIEF, progress=False)
     train = result.spec["train"]
-    assert (train["skip_head"], train.get("freeze_encoder_epochs")) == (False, None)
+    assert not {"run", "freeze_encoder_epochs"} & set(train)  # all fits as it is
     scratch = plan(volumes, "scratch", tmp_path, str(result.bundle_root), "none", hours=BRIEF, progress=False)
-    assert not {"pretrained", "skip_head"} & set(scratch.spec["train"])  # nothing of the other's start is left
+    assert not {"pretrained", "run"} & set(scratch.spec["train"])  # nothing of the other's start is left
     assert not (scratch.bundle_root / "pretrained").exists()
 
 
@@ -154,7 +157,7 @@ def test_evaluation_deals_the_folds_of_the_training(make_dataset, tmp_path):
     for name in ("train", "evaluate"):
         parser = ConfigParser(ConfigParser.load_config_file(Bundle(result.bundle_root).configs(name)[0]))
         parser.update({"bundle_root": str(result.bundle_root), "fold": 1})
-        cases = parser.get_parsed_content("split")[1] if name == "train" else parser.get_parsed_content("cases")
+        cases = parser.get_parsed_content("split")[1] if name == "train" else parser.get_parsed_content("dataset::data")
         held[name] = {case["case"] for case in cases}
     assert held["train"] == held["evaluate"]
     assert len({name[:2] for name in held["train"]}) == 1
