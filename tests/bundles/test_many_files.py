@@ -131,7 +131,7 @@ def giant(monkeypatch):
         return call(self, inputs, *arguments, **options)
 
     monkeypatch.setattr(WindowInferer, "__call__", limited)
-    return r"takes too much memory \(CUDA out of memory\): lower --sw_batch_size"
+    return r"takes too much memory \(CUDA out of memory\): lower `sw_batch_size`"
 
 
 def no_inverse(monkeypatch):

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..._memory import half_of_memory_gb
 from .._cases import image_files
 from ..files._faults import said, value_fault
 from ..files._geometry import is_valid_affine, orientation
 from ..files._volumes import Volume
-from ._across_cases import half_of_memory_gb
 from ._cache import cache_key, open_noted, recall, remember
 from ._faults import find_header_faults, label_fault
 from ._report import CaseFacts, Finding
