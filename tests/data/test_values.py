@@ -101,6 +101,15 @@ def test_channels_on_two_grids_are_refused_by_the_reader(tmp_path):
     assert said.startswith(f"image '{other}' lies elsewhere than the first channel '{one}' (up to 9 mm apart")
 
 
+def test_files_of_one_channel_each_are_not_files_of_several(tmp_path):
+    one, other = (
+        save_nifti(tmp_path / "0.nii", np.zeros((*d.SHAPE, 2))),
+        save_nifti(tmp_path / "1.nii", np.zeros(d.SHAPE)),
+    )
+    said = said_by_the_reader({"image": [str(one), str(other)], "label": str(one)})
+    assert said == f"image '{one}' of shape (12, 14, 10, 2) is one of 2 files: give each one channel"
+
+
 def test_a_header_that_promises_more_than_there_can_be_allocates_nothing(tmp_path):
     root = d.dataset(tmp_path, count=1)
     path = d.image(root, "case_0")

@@ -82,8 +82,6 @@ class InputGridWriter(NibabelWriter):
             kind: Any = nib.Nifti2Image if isinstance(source.header, Nifti2Header) else nib.Nifti1Image
             header = kind.header_class.from_header(source.header)
             header.set_data_dtype(self.output_dtype)
-            header.set_data_offset(0)  # behind the header itself
-            header.set_slope_inter(None, None)
             header["cal_min"] = header["cal_max"] = 0
             header["descrip"] = header["aux_file"] = header["intent_name"] = b""
             image = kind(array, None, header)
