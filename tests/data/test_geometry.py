@@ -107,6 +107,19 @@ def test_two_places_in_one_header_are_said(tmp_path, shift, said, caplog):
     assert [f.text for f in check_alone(path).findings if f.level == "warning"] == ([text] if said else [])
 
 
+@pytest.mark.parametrize("sform", [0, 1])
+def test_a_qform_that_is_not_a_rotation_is_said_or_refused(tmp_path, sform):
+    path = save(tmp_path / "a.nii", LAS, sform)
+    content = bytearray(path.read_bytes())
+    content[256:268] = np.array([0.9, 0.9, 0.9], "<f4").tobytes()  # quatern_b, _c, _d
+    path.write_bytes(bytes(content))
+    geometry = open_volume(path).geometry
+    text = ("has a qform that is not a rotation: correct its header",)
+    assert (geometry.doubts, geometry.faults) == ((text, ()) if sform else ((), text))
+    if sform:
+        np.testing.assert_allclose(geometry.affine, LAS, atol=1e-6)
+
+
 def test_a_file_that_does_not_say_where_left_is_is_named_once(tmp_path, caplog):
     path = save(tmp_path / "images" / "a.nii", LAS, 0, 0)
     with caplog.at_level(logging.WARNING):

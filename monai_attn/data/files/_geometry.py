@@ -72,7 +72,7 @@ def nifti_geometry(header: Any, stated: Sequence[float]) -> Geometry:
         qform = scale @ header.get_qform() if fields["qform_code"] else None
     except ValueError:  # a quaternion longer than 1
         qform = None
-        doubts = ["has a qform that is not a rotation; it counts for nothing: write the right one"]
+        (faults if sform is None else doubts).append("has a qform that is not a rotation: correct its header")
     chosen = next((form for form in (sform, qform) if form is not None), scale @ header.get_base_affine())
     used = [axis for axis, size in enumerate(shape) if size > 1]
     sizes = [stated[axis] for axis in used]
@@ -81,7 +81,7 @@ def nifti_geometry(header: Any, stated: Sequence[float]) -> Geometry:
     elif not is_valid_affine(chosen):
         faults.append(_invalid(chosen))
     elif sform is None and qform is None:
-        if len(used) > 2:
+        if len(used) > 2 and not faults:
             doubts.append(_unknown_side("the codes of its sform and qform are 0", orientation(chosen)))
     else:
         lengths, spacing = np.linalg.norm(chosen[:3, :3], axis=0), np.abs(stated) * MM[unit]

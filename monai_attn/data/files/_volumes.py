@@ -98,6 +98,8 @@ def open_volume(path: str | PathLike[str], keep: bool = False) -> Volume:
         head, *body = [FileBytes(part, keep, unpack=not _is_nrrd(path)) for part in parts(path)]
         volume = _open(path, head, body[0] if body else head)
         volume.digest = digest_files([head, *body]) if keep else ""
+    except MemoryError:  # nothing is wrong with the file
+        raise
     except FileNotFoundError as error:
         raise FileNotFoundError(f"'{error.filename or path}' is not there: add that file") from error
     except Exception as error:  # whatever gzip, struct, numpy or the libraries raise on a damaged header
