@@ -27,16 +27,16 @@ def write_whole(
     check: Callable[[Path], object] | None = None,
     cure: str = CURE,
 ) -> None:
-    """Write a file under another name beside its own, and rename it when it is complete and on the disk.
+    """Write a file under a temporary name beside its own, and rename it once it is complete and on the disk.
 
     Args:
-        path: the file; one that is there already stays as it is until then.
-        write: what writes the content.
-        check: what raises ``OSError`` if the file under the other name is not as it should be.
-        cure: what to do where it cannot be written, for the message.
+        path: the file; an existing one stays as it is until then.
+        write: writes the content.
+        check: raises ``OSError`` if the temporary file is not as it should be.
+        cure: what to do if it cannot be written, for the message.
 
     Raises:
-        OutputError: when the folder does not take it.
+        OutputError: when it cannot be written there.
         ValueError: when the file's name is too long.
     """
     temporary = path.with_name(f"{PREFIX}{secrets.token_hex(8)}{ENDING}")  # of its own in each of several runs
@@ -60,7 +60,7 @@ def write_whole(
 
 
 def make_folder(folder: Path, cure: str = CURE) -> None:
-    """Make a folder for results, if it is not there. Raises :class:`OutputError`, with ``cure``."""
+    """Make a folder for results, if it does not exist. Raises :class:`OutputError`, with ``cure``."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -68,7 +68,7 @@ def make_folder(folder: Path, cure: str = CURE) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what runs that were killed have left half written."""
+    """Remove temporary files that killed runs have left."""
     for path in folder.glob(f"{PREFIX}*{ENDING}"):
         with suppress(OSError):  # another run may remove it as well
             if time.time() - path.stat().st_mtime > STALE_S:

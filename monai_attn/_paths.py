@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-__all__ = ["misread", "path_argument"]
+__all__ = ["explain_misreading", "path_argument"]
 
 
 def path_argument(name: str, value: Any) -> Path:
@@ -22,27 +22,27 @@ def path_argument(name: str, value: Any) -> Path:
     """
     if isinstance(value, str | PathLike):
         return Path(value)
-    typed = _typed(value)
-    if typed is None:
+    text = _find_text(value)
+    if text is None:
         raise ValueError(f"{name}={value!r} arrived as a {type(value).__name__}, not a path: put ./ before it")
-    return Path(typed)
+    return Path(text)
 
 
-def misread(value: Any) -> str:
-    """A remark on a path that is not there and did not arrive as text, empty for text."""
+def explain_misreading(value: Any) -> str:
+    """Say how a path that does not exist was read, if it did not arrive as text; empty for text."""
     if isinstance(value, str | PathLike):
         return ""
     return f" (read as the {type(value).__name__} {value!r}; put ./ before a name like that)"
 
 
-def _typed(value: Any) -> str | None:
-    """The text behind a value, where there is only one way to write it."""
+def _find_text(value: Any) -> str | None:
+    """Find the text that was typed, where there is only one way to write a value."""
     if isinstance(value, str):
         return value
     if isinstance(value, int):  # also True
         return str(value)
     if isinstance(value, tuple | list):
-        items = [_typed(item) for item in value]
+        items = [_find_text(item) for item in value]
         if any(item is None for item in items):
             return None
         text = ",".join(map(str, items))

@@ -98,7 +98,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(cause, OSError):  # whose text may hold a file's name
         return _number(cause, text) == errno.ENOMEM or getattr(cause, "winerror", None) == _PAGING_FILE
-    return isinstance(cause, RuntimeError) and _NO_MEMORY.search(_plain(text)) is not None
+    return isinstance(cause, RuntimeError) and _NO_MEMORY.search(_strip_paths(text)) is not None
 
 
 def explain(error: BaseException) -> Exception | None:
@@ -108,9 +108,9 @@ def explain(error: BaseException) -> Exception | None:
         return None
     lines = text.splitlines() or [kind]
     first = ". ".join(lines[0].split(". ")[:2]).rstrip(". ")  # torch goes on about its allocator
-    if isinstance(cause, RuntimeError) and _WORKER_DIED.search(_plain(text)):
+    if isinstance(cause, RuntimeError) and _WORKER_DIED.search(_strip_paths(text)):
         return ResourceExhausted(f"a DataLoader worker died ({first}), most often for lack of memory: {WORKERS}")
-    if isinstance(cause, RuntimeError) and _NOT_HANDED_OVER.search(_plain(text)):
+    if isinstance(cause, RuntimeError) and _NOT_HANDED_OVER.search(_strip_paths(text)):
         return ResourceExhausted(f"DataLoader workers could not hand over their data ({first}): {WORKERS}")
     if is_out_of_memory(cause):
         return ResourceExhausted(f"out of memory ({first}): {MEMORY}")
@@ -132,5 +132,5 @@ def _number(error: OSError, text: str) -> int | None:
     return int(found[1]) if found else error.errno
 
 
-def _plain(text: str) -> str:
+def _strip_paths(text: str) -> str:
     return _QUOTED_PATH.sub("", text).lower()

@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .._paths import misread, path_argument
+from .._paths import explain_misreading, path_argument
 
 __all__ = ["check_bundle_root", "check_output_dir", "path_in"]
 
@@ -25,7 +25,7 @@ def check_bundle_root(bundle_root: str | PathLike[str]) -> None:
     root = path_argument("bundle_root", bundle_root)
     if not (root / "configs" / "metadata.json").is_file():
         raise FileNotFoundError(
-            f"bundle_root='{root}' (that is '{root.resolve()}') is not a bundle{misread(bundle_root)}: "
+            f"bundle_root='{root}' (that is '{root.resolve()}') is not a bundle{explain_misreading(bundle_root)}: "
             "pass --bundle_root <folder that holds configs/>, or start from inside it"
         )
 

@@ -42,7 +42,7 @@ def save_checkpoint(folder: Path, epoch: int, state: Mapping[str, Any]) -> Path:
     Raises:
         OSError: when it cannot be written; the earlier ones are still there then.
     """
-    content = _serialized(state)
+    content = _serialize(state)
     path = folder / f"checkpoint_epoch{epoch:04d}-{hashlib.sha256(content).hexdigest()[:8]}.pt"
     _write(path, content)
     others = [other for other in checkpoint_files(folder) if other != path]  # never this one, whatever lies there
@@ -52,8 +52,8 @@ def save_checkpoint(folder: Path, epoch: int, state: Mapping[str, Any]) -> Path:
 
 
 def save_whole(path: Path, state: Mapping[str, Any]) -> None:
-    """Write one file in place of the one of that name, at no moment leaving half of one. Raises ``OSError``."""
-    _write(path, _serialized(state))
+    """Replace a file atomically, or write a new one. Raises ``OSError``."""
+    _write(path, _serialize(state))
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -71,7 +71,7 @@ def checkpoint_files(folder: Path) -> list[Path]:
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """The newest checkpoint that is whole, and its content; one that is damaged is passed over with a warning.
+    """Find the newest intact checkpoint and read it; a damaged one is passed over with a warning.
 
     Raises:
         FileNotFoundError: when there is none.
@@ -95,10 +95,10 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Content of a checkpoint, if it is as it was written.
+    """Read a checkpoint and hold it against the digest in its name.
 
     Raises:
-        ValueError: when it is not.
+        ValueError: when it is damaged, or not a checkpoint.
     """
     content = path.read_bytes()
     match = NAME.fullmatch(path.name)
@@ -106,15 +106,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ValueError(f"checkpoint '{path}' is damaged: its SHA-256 does not begin with the digits in its name")
     try:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and torch each raise their own on what is no checkpoint
+    except Exception as error:  # zip, pickle and torch each raise their own on what is not a checkpoint
         raise ValueError(f"checkpoint '{path}' cannot be read ({type(error).__name__})") from error
     if not isinstance(state, dict):
-        raise ValueError(f"checkpoint '{path}' holds a {type(state).__name__} and no training")
+        raise ValueError(f"checkpoint '{path}' holds a {type(state).__name__}, not the state of a training")
     return state
 
 
 def set_aside(folder: Path, target: Path, *names: str) -> None:
-    """Move what an earlier training left under these names, so that nothing of it is lost.
+    """Move what an earlier training left under these names, so that none of it is lost.
 
     Args:
         folder: where the files are; those that are not there are passed over.
@@ -140,7 +140,7 @@ def _epoch(path: Path) -> int:
     return int(match[1]) if match else -1
 
 
-def _serialized(state: Mapping[str, Any]) -> bytes:
+def _serialize(state: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()

@@ -21,7 +21,7 @@ class FreezeEncoder:
         epochs: how many epochs to leave it alone.
 
     Raises:
-        ValueError: when the network has no ``encoder``, or ``epochs`` is no whole number.
+        ValueError: when the network has no ``encoder``, or ``epochs`` is not a whole number.
     """
 
     def __init__(self, network: nn.Module, optimizer: Optimizer, epochs: int) -> None:

@@ -23,15 +23,17 @@ class StopOnBadLoss:
 
     def attach(self, engine: Engine) -> None:
         """Hang on a trainer."""
-        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self._look)
+        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self._check_loss)
 
-    def _look(self, engine: Engine) -> None:
+    def _check_loss(self, engine: Engine) -> None:
         output: Any = engine.state.output
         loss = output["loss"]
         if torch.isfinite(loss).all():
             return
         state: Any = engine.state
-        where = f"loss={loss.item()} in epoch {state.epoch} (iteration {state.iteration}), cases {_names(state.batch)}"
+        where = (
+            f"loss={loss.item()} in epoch {state.epoch} (iteration {state.iteration}), cases {_name_cases(state.batch)}"
+        )
         check_finite(self.network, where)
         bad = [key for key in ("image", "label") if not _finite(state.batch[key])]
         cause = f"NaN or infinite voxels in their {' and '.join(bad)}" if bad else "the step before was too large"
@@ -60,6 +62,6 @@ def _finite(tensor: torch.Tensor) -> bool:
     return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
-def _names(batch: Any) -> str:
+def _name_cases(batch: Any) -> str:
     names: Iterable[Any] = batch.get("case", ["unknown"])
     return ", ".join(f"'{name}'" for name in dict.fromkeys(names))

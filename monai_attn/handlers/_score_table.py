@@ -86,17 +86,18 @@ class ScoreTable:
             self._write_classes(self.output_dir / f"{name}_per_class.csv", scores)
             for case, row in zip(cases, scores, strict=True):
                 if log_cases:
-                    logger.info("%s of %s: %s", title, case, self._named(row))
+                    logger.info("%s of %s: %s", title, case, self._name_scores(row))
             logger.info("wrote %s_per_case.csv and %s_per_class.csv to '%s'", name, name, self.output_dir)
-        logger.info("%s over %d cases: %s", title, len(cases), self._named(_finite(scores).nanmean(dim=0)))
+        logger.info("%s over %d cases: %s", title, len(cases), self._name_scores(_drop_infinite(scores).nanmean(dim=0)))
 
-    def _named(self, scores: Tensor) -> str:
+    def _name_scores(self, scores: Tensor) -> str:
         named = [f"{name} {_number(score)}" for name, score in zip(self.class_names, scores, strict=True)]
-        return ", ".join([*named, f"mean {_number(_finite(scores).nanmean())}"])
+        return ", ".join([*named, f"mean {_number(_drop_infinite(scores).nanmean())}"])
 
     def _write_cases(self, path: Path, cases: Sequence[str], scores: Tensor) -> None:
         rows = [
-            [case, *map(_number, row), _number(_finite(row).nanmean())] for case, row in zip(cases, scores, strict=True)
+            [case, *map(_number, row), _number(_drop_infinite(row).nanmean())]
+            for case, row in zip(cases, scores, strict=True)
         ]
         _write(path, ["case", *self.class_names, "mean"], rows)
 
@@ -109,14 +110,14 @@ class ScoreTable:
             if len(found):
                 numbers = [found.mean(), found.std(correction=0), found.min(), found.max()]
             rows.append([name, *map(_number, numbers), str(len(present)), str(len(present) - len(found))])
-        mean = _number(_finite(scores).nanmean(dim=0).nanmean())
+        mean = _number(_drop_infinite(scores).nanmean(dim=0).nanmean())
         scored = (~scores.isnan()).any(dim=1)
         missed = str(int(scores.isinf().sum()))
         rows.append(["mean", mean, "", "", "", str(int(scored.sum())), missed])
         _write(path, ["class", "mean", "std", "min", "max", "cases", "missed"], rows)
 
 
-def _finite(scores: Tensor) -> Tensor:
+def _drop_infinite(scores: Tensor) -> Tensor:
     return torch.where(scores.isinf(), float("nan"), scores)
 
 

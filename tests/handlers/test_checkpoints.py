@@ -18,12 +18,12 @@ from monai_attn.handlers import TrainingCheckpoints, is_better
 CASES = [{"case": f"c{n}", "image": torch.full((2,), 1.0 + n), "label": torch.ones(1)} for n in range(3)]
 
 
-def make_trainer(folder, epochs, scores=(0.5,) * 9, resume=False, amp=False, rates=None) -> CheckedTrainer:
+def make_trainer(folder, epochs, scores=(0.5,) * 9, resume=False, amp=False, rates=None, length=4) -> CheckedTrainer:
     """A training of a few numbers, whose validations give these scores one after the other."""
     torch.manual_seed(0)
     network = nn.Linear(2, 1)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
-    schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, 4)
+    schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, length)
     loader = DataLoader(CASES, batch_size=1)
     seen = iter(scores)
     evaluator = SupervisedEvaluator(
@@ -42,8 +42,10 @@ def make_trainer(folder, epochs, scores=(0.5,) * 9, resume=False, amp=False, rat
         loss_function=nn.MSELoss(),
         train_handlers=[LrScheduleHandler(schedule, print_lr=False), ValidationHandler(1, evaluator)],
         amp=amp,
-        checkpoints=TrainingCheckpoints(folder, network, optimizer, schedule, evaluator, {"seed": 0}, resume=resume),
+        checkpoints=TrainingCheckpoints(folder, network, optimizer, schedule, evaluator, {"seed": 0}),
     )
+    if resume:
+        trainer.checkpoints.resume()
     if rates is not None:
         trainer.add_event_handler("EPOCH_STARTED", lambda: rates.append(optimizer.param_groups[0]["lr"]))
     return trainer
@@ -91,13 +93,13 @@ def test_the_scaler_of_mixed_precision_goes_on(tmp_path):
     assert all(torch.equal(tensor, torn["model"][name]) for name, tensor in whole["model"].items())
 
 
-def test_a_further_run_begins_its_schedule_anew(tmp_path):
-    """As in each round of federated learning, whose schedule is that of one round."""
+@pytest.mark.parametrize("length", [4, 8])
+def test_a_further_run_begins_a_schedule_that_is_over_anew(tmp_path, length):
+    """As in each round of federated learning, whose schedule is that of one round; a longer one just goes on."""
     rates: list[float] = []
-    trainer = make_trainer(tmp_path, 4, rates=rates)
+    trainer = make_trainer(tmp_path, 4, rates=rates, length=length)
     trainer.run()
     trainer.state.max_epochs = 8
     trainer.run()
-    assert len(rates) == 8
-    assert rates[4:] == rates[:4]
-    assert rates[0] == 0.01 > rates[3] > 0
+    expected = [0.01 * (1 - epoch / length) for epoch in range(length)]
+    assert rates == pytest.approx(expected * (8 // length))

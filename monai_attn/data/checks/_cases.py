@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..._paths import misread, path_argument
+from ..._paths import explain_misreading, path_argument
 from .._cases import IMAGE_FOLDERS, LABEL_FOLDERS, SUFFIXES, case_name, image_files
 from .._datalist import datalist_file
 from ..files._faults import find_channel_faults
@@ -172,7 +172,7 @@ def why_empty(dataset_dir: str | PathLike[str], labelled: bool) -> str:
     else:
         wanted = f"NIfTI, NRRD or MGZ files in it, in {', '.join(IMAGE_FOLDERS)} or other folders"
     if not root.exists():
-        return f"dataset_dir='{root}' does not exist{misread(dataset_dir)}: pass a folder with {wanted}"
+        return f"dataset_dir='{root}' does not exist{explain_misreading(dataset_dir)}: pass a folder with {wanted}"
     endings = ", ".join(f"*{ending}" for ending in SUFFIXES)
     return f"dataset_dir='{root}' holds no case ({endings}): pass a folder with {wanted}"
 
