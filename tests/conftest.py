@@ -1,5 +1,6 @@
 """Data for the tests: small generated cases, and the real ones where they are at hand."""
 
+import csv
 import json
 import os
 import shutil
@@ -63,6 +64,19 @@ def make_dataset(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def slices(tmp_path: Path) -> Path:
+    """Make nine labelled slices for ``small``."""
+    rng = np.random.default_rng(0)
+    for index in range(9):
+        label = np.zeros((40, 40), np.uint8)
+        label[10:25, 8 + index : 28] = 1
+        save_nifti(tmp_path / "slices" / "labelsTr" / f"case_{index}.nii.gz", label)
+        image = (100 * label + rng.normal(0, 20, label.shape)).astype(np.float32)
+        save_nifti(tmp_path / "slices" / "imagesTr" / f"case_{index}.nii.gz", image)
+    return tmp_path / "slices"
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A shipped bundle, or a copy of one."""
@@ -114,11 +128,23 @@ def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Bundle:
 
 
 @pytest.fixture
+def small() -> Bundle:
+    """The shipped bundle whose training takes a moment."""
+    return next(bundle for bundle in SHIPPED if bundle.name == "cardiac_mri_attn_segmentation_2d")
+
+
+@pytest.fixture
 def loose(tmp_path: Path) -> Path:
     """A copy of a shipped bundle without its spec, so that a change to a config is not just another rendering."""
     root = Path(shutil.copytree(SHIPPED[-1].root, tmp_path / "loose"))
     (root / "bundle.json").unlink()
     return root
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a table of scores."""
+    with path.open() as file:
+        return list(csv.DictReader(file))
 
 
 def add_entries(root: Path, name: str, **entries: Any) -> Path:

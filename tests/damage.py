@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 import nibabel as nib
+import nrrd
 import numpy as np
 from conftest import save_nifti
 
 SHAPE = (12, 14, 10)
 BAD = "case_2"
+VOLUME = np.zeros((4, 5, 6), np.float32)
+AFFINE = np.array([[-2.0, 0, 0, 30], [0, 0, -1.5, 20], [0, 3, 0, -10], [0, 0, 0, 1]])  # axes LSP
+LPS = np.diag([-1.0, -1, 1, 1])
 
 
 def arrays(index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,6 +31,29 @@ def dataset(root: Path, count: int = 6, images: str = "images", labels: str = "l
         save_nifti(root / images / f"case_{index}.nii.gz", image)
         save_nifti(root / labels / f"case_{index}.nii.gz", label)
     return root
+
+
+def touch(root: Path, *names: str) -> None:
+    """Make empty files."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def save_volume(path, array, affine=AFFINE, **header):
+    """Write a file of the kind that its ending says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix in (".nrrd", ".nhdr"):
+        lps = LPS @ affine
+        place = {"space": "left-posterior-superior", "space directions": lps[:3, :3].T, "space origin": lps[:3, 3]}
+        nrrd.write(str(path), array, {**place, **header}, detached_header=path.suffix == ".nhdr")
+    elif path.suffix == ".hdr":
+        nib.save(nib.Nifti1Pair(array, affine), path)
+    elif path.suffix in (".mgz", ".mgh"):
+        nib.save(nib.MGHImage(array, affine), path)
+    else:
+        save_nifti(path, array, affine)
+    return path
 
 
 def image(root: Path, case: str = BAD) -> Path:
@@ -57,9 +84,15 @@ def moved(mm: float) -> np.ndarray:
 
 
 def turned(degrees: float) -> np.ndarray:
-    affine, angle = np.eye(4), np.radians(degrees)
-    affine[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    affine = np.eye(4)
+    affine[:3, :3] = rotation(degrees)
     return affine
+
+
+def rotation(degrees: float) -> np.ndarray:
+    """Of the first two axes, shape (3, 3)."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
 def patch_header(path: Path, offset: int, number: float) -> None:

@@ -1,20 +1,13 @@
 import gzip
 from pathlib import Path
 
+import damage as d
 import nibabel as nib
 import numpy as np
 import pytest
 from conftest import save_nifti
 
 from monai_attn.data import InputNameLayout, case_name, find_cases, require_cases
-
-VOLUME = np.zeros((4, 5, 6), np.float32)
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
 
 
 def check(root: Path, labelled: bool = False) -> None:
@@ -38,10 +31,10 @@ def test_case_name(path, name):
 
 @pytest.mark.parametrize(("images", "labels"), [("imagesTr", "labelsTr"), ("images", "labels")])
 def test_pairs_by_name_not_by_order(tmp_path, images, labels):
-    touch(
+    d.touch(
         tmp_path, f"{images}/b.nii.gz", f"{images}/a.nii", f"{images}/c.nii.gz", f"{images}/._a.nii", f"{images}/x.txt"
     )
-    touch(tmp_path, f"{labels}/c.nii", f"{labels}/a.nii.gz", f"{labels}/zz.nii.gz")
+    d.touch(tmp_path, f"{labels}/c.nii", f"{labels}/a.nii.gz", f"{labels}/zz.nii.gz")
     cases = find_cases(tmp_path, labelled=True)
     assert [c["case"] for c in cases] == ["a", "b", "c"]
     assert [c.get("label") for c in cases] == [
@@ -52,7 +45,7 @@ def test_pairs_by_name_not_by_order(tmp_path, images, labels):
 
 
 def test_images_alone_come_from_every_image_folder_the_folder_itself_or_one_file(tmp_path):
-    touch(tmp_path, "imagesTs/d.nii.gz", "imagesTr/b.nii.gz", "loose [1] ü.nii.gz", "labelsTr/b.nii.gz")
+    d.touch(tmp_path, "imagesTs/d.nii.gz", "imagesTr/b.nii.gz", "loose [1] ü.nii.gz", "labelsTr/b.nii.gz")
     assert [c["case"] for c in find_cases(tmp_path)] == ["b", "d", "loose [1] ü"]
     assert [set(c) for c in find_cases(tmp_path)] == [{"case", "image"}] * 3
     assert [c["case"] for c in find_cases(tmp_path / "imagesTs" / "d.nii.gz")] == ["d"]
@@ -85,7 +78,7 @@ def test_a_datalist_may_have_nothing_but_images(tmp_path):
 
 
 def test_a_folder_called_like_a_number(tmp_path, monkeypatch):
-    touch(tmp_path, "2024/a.nii")
+    d.touch(tmp_path, "2024/a.nii")
     monkeypatch.chdir(tmp_path)
     assert [c["case"] for c in find_cases(2024)] == ["a"]
 
@@ -103,7 +96,7 @@ def test_good_cases_pass(make_dataset):
 
 
 def test_a_singleton_fourth_axis_is_one_channel(tmp_path):
-    save_nifti(tmp_path / "a.nii", VOLUME[..., None])
+    save_nifti(tmp_path / "a.nii", d.VOLUME[..., None])
     check(tmp_path)
 
 
@@ -115,8 +108,8 @@ def test_an_image_without_label(tmp_path, make_dataset):
 
 
 def test_two_files_of_one_name(tmp_path):
-    save_nifti(tmp_path / "a.nii", VOLUME)
-    save_nifti(tmp_path / "a.nii.gz", VOLUME)
+    save_nifti(tmp_path / "a.nii", d.VOLUME)
+    save_nifti(tmp_path / "a.nii.gz", d.VOLUME)
     with pytest.raises(ValueError, match=r"case 'a' comes from two files.*rename or remove one"):
         check(tmp_path)
 
@@ -154,7 +147,7 @@ def test_a_file_cut_short_behind_a_good_header_is_named(make_dataset):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_voxels_that_are_no_numbers_are_refused(tmp_path, value):
-    image = VOLUME.copy()
+    image = d.VOLUME.copy()
     image[1, 2, 3] = value
     save_nifti(tmp_path / "a.nii.gz", image)
     with pytest.raises(ValueError, match=r"a\.nii\.gz' has 1 voxel\(s\) that are NaN or infinite: replace them"):
@@ -166,7 +159,7 @@ def test_colours_are_refused(tmp_path):
     save_nifti(tmp_path / "a.nii", rgb)
     with pytest.raises(ValueError, match=r"a\.nii' has voxels of type .* not numbers"):
         check(tmp_path)
-    save_nifti(tmp_path / "images" / "b.nii", VOLUME)
+    save_nifti(tmp_path / "images" / "b.nii", d.VOLUME)
     save_nifti(tmp_path / "labels" / "b.nii", rgb)
     with pytest.raises(ValueError, match=r"labels/b\.nii' has voxels of type .* not numbers"):
         check(tmp_path, labelled=True)
@@ -176,9 +169,9 @@ def test_colours_are_refused(tmp_path):
 def test_an_affine_that_is_no_place_is_refused(tmp_path, column):
     affine = np.eye(4)
     affine[:3, 1] = column
-    image = nib.Nifti1Image(VOLUME, np.eye(4))
+    image = nib.Nifti1Image(d.VOLUME, np.eye(4))
     image.header.set_sform(affine, code=1)  # past nibabel's own check
-    nib.save(nib.Nifti1Image(VOLUME, None, image.header), tmp_path / "a.nii")
+    nib.save(nib.Nifti1Image(d.VOLUME, None, image.header), tmp_path / "a.nii")
     with pytest.raises(ValueError, match=r"a\.nii' has the singular or non-finite affine .*: correct its header"):
         check(tmp_path)
 
@@ -212,8 +205,8 @@ def test_a_label_elsewhere_is_named_with_the_distance(make_dataset):
 
 
 def test_tiny_drift_of_the_affine_passes(tmp_path):
-    save_nifti(tmp_path / "images" / "a.nii", VOLUME)
-    save_nifti(tmp_path / "labels" / "a.nii", VOLUME.astype(np.uint8), np.eye(4) + np.diag([1e-4] * 3, k=1))
+    save_nifti(tmp_path / "images" / "a.nii", d.VOLUME)
+    save_nifti(tmp_path / "labels" / "a.nii", d.VOLUME.astype(np.uint8), np.eye(4) + np.diag([1e-4] * 3, k=1))
     check(tmp_path, labelled=True)
 
 

@@ -1,10 +1,10 @@
 import json
 import logging
 
+import damage as d
 import numpy as np
 import pytest
 from conftest import save_nifti
-from test_cases import VOLUME, touch
 
 from monai_attn.data import find_cases, find_patients, require_cases, split_cases
 
@@ -20,8 +20,8 @@ def entry(name: str, **more) -> dict:
 
 @pytest.fixture
 def files(tmp_path):
-    touch(tmp_path, *(f"{folder}/{name}.nii.gz" for folder in ("imagesTr", "labelsTr") for name in "abc"))
-    touch(tmp_path, "imagesTs/t.nii.gz")
+    d.touch(tmp_path, *(f"{folder}/{name}.nii.gz" for folder in ("imagesTr", "labelsTr") for name in "abc"))
+    d.touch(tmp_path, "imagesTs/t.nii.gz")
     return tmp_path
 
 
@@ -95,7 +95,7 @@ def test_a_list_of_validation_cases_is_fold_0(files):
 
 def test_nnunets_numbers_are_channels_where_the_label_has_none(tmp_path):
     names = ("a_0000", "a_0001", "b_0000", "b_0001", "c_0000")
-    touch(tmp_path, *(f"imagesTr/{name}.nii.gz" for name in names), *(f"labelsTr/{k}.nii.gz" for k in "abc"))
+    d.touch(tmp_path, *(f"imagesTr/{name}.nii.gz" for name in names), *(f"labelsTr/{k}.nii.gz" for k in "abc"))
     cases = find_cases(tmp_path, labelled=True, in_channels=2)
     assert [c["case"] for c in cases] == ["a", "b", "c"]
     assert cases[1]["image"] == [str(tmp_path / "imagesTr" / f"b_000{k}.nii.gz") for k in (0, 1)]
@@ -106,25 +106,25 @@ def test_nnunets_numbers_are_channels_where_the_label_has_none(tmp_path):
 
 
 def test_numbers_at_the_end_of_a_name_are_no_channels_where_the_label_has_them_too(tmp_path):
-    touch(tmp_path, *(f"{folder}/scan_000{k}.nii" for folder in ("images", "labels") for k in (1, 2)))
+    d.touch(tmp_path, *(f"{folder}/scan_000{k}.nii" for folder in ("images", "labels") for k in (1, 2)))
     assert [c["case"] for c in find_cases(tmp_path, labelled=True)] == ["scan_0001", "scan_0002"]
 
 
 def test_nnunets_single_channel_is_one_file(tmp_path):
-    touch(tmp_path, "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz")
+    d.touch(tmp_path, "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz")
     (case,) = find_cases(tmp_path, labelled=True)
     assert (case["case"], case["image"]) == ("a", str(tmp_path / "imagesTr" / "a_0000.nii.gz"))
 
 
 def test_channels_must_lie_on_one_grid(tmp_path):
-    save_nifti(tmp_path / "a_0000.nii.gz", VOLUME)
-    save_nifti(tmp_path / "a_0001.nii.gz", VOLUME[:-1])
+    save_nifti(tmp_path / "a_0000.nii.gz", d.VOLUME)
+    save_nifti(tmp_path / "a_0001.nii.gz", d.VOLUME[:-1])
     with pytest.raises(
         ValueError,
         match=r"a_0001\.nii\.gz' has shape \(3, 5, 6\), but the first channel '.*a_0000\.nii\.gz' \(4, 5, 6\)",
     ):
         require_cases(find_cases(tmp_path, in_channels=2), tmp_path, 2, 3)
-    save_nifti(tmp_path / "a_0001.nii.gz", VOLUME, np.diag([1, 1, 1, 1]) + np.eye(4, k=3) * 9)
+    save_nifti(tmp_path / "a_0001.nii.gz", d.VOLUME, np.diag([1, 1, 1, 1]) + np.eye(4, k=3) * 9)
     with pytest.raises(ValueError, match=r"a_0001\.nii\.gz' lies elsewhere than .*\(up to 9 mm apart"):
         require_cases(find_cases(tmp_path, in_channels=2), tmp_path, 2, 3)
 

@@ -5,38 +5,19 @@ import nibabel as nib
 import nrrd
 import numpy as np
 import pytest
-from conftest import save_nifti
 from monai.transforms import LoadImaged
 
 from monai_attn.data import InputGridWriter, VolumeReader, case_name, check, find_cases
 
-AFFINE = np.array([[-2.0, 0, 0, 30], [0, 0, -1.5, 20], [0, 3, 0, -10], [0, 0, 0, 1]])  # axes LSP
-LPS = np.diag([-1.0, -1, 1, 1])
 UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # by nibabel
 ENDINGS = [".nii", ".nii.gz", ".hdr", ".nrrd", ".nhdr", ".mgz", pytest.param(".mgh", marks=UNCLOSED)]
-
-
-def save(path, array, affine=AFFINE, **header):
-    """Write a file of the kind that its ending says."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix in (".nrrd", ".nhdr"):
-        lps = LPS @ affine
-        place = {"space": "left-posterior-superior", "space directions": lps[:3, :3].T, "space origin": lps[:3, 3]}
-        nrrd.write(str(path), array, {**place, **header}, detached_header=path.suffix == ".nhdr")
-    elif path.suffix == ".hdr":
-        nib.save(nib.Nifti1Pair(array, affine), path)
-    elif path.suffix in (".mgz", ".mgh"):
-        nib.save(nib.MGHImage(array, affine), path)
-    else:
-        save_nifti(path, array, affine)
-    return path
 
 
 def pair(root, ending, count=2, **header):
     for index in range(count):
         image, label = d.arrays(index)
-        save(root / "imagesTr" / f"case_{index}{ending}", image, **header)
-        save(root / "labelsTr" / f"case_{index}{ending}", label)
+        d.save_volume(root / "imagesTr" / f"case_{index}{ending}", image, **header)
+        d.save_volume(root / "labelsTr" / f"case_{index}{ending}", label)
     return root
 
 
@@ -61,15 +42,15 @@ def test_a_pair_is_loaded_alike_and_quietly(tmp_path, ending, caplog):
     assert caplog.text == ""
     for key, array in zip(("image", "label"), d.arrays(1), strict=True):
         np.testing.assert_array_equal(item[key].numpy(), array[None].astype(np.float32))
-        np.testing.assert_allclose(item[key].affine.numpy(), AFFINE, atol=1e-5)
+        np.testing.assert_allclose(item[key].affine.numpy(), d.AFFINE, atol=1e-5)
 
 
 def test_channels_of_a_case_are_stacked(tmp_path):
-    paths = [save(tmp_path / f"a_{k:04d}.nrrd", d.arrays(k)[0]) for k in range(2)]
+    paths = [d.save_volume(tmp_path / f"a_{k:04d}.nrrd", d.arrays(k)[0]) for k in range(2)]
     loading = LoadImaged(["image"], reader="monai_attn.data.VolumeReader", ensure_channel_first=True)
     image = loading({"image": [str(path) for path in paths]})["image"]
     np.testing.assert_array_equal(image.numpy(), np.stack([d.arrays(k)[0] for k in range(2)]))
-    paths[1] = save(tmp_path / "a_0001.nii", d.arrays(1)[0])  # another format is another header, no other place
+    paths[1] = d.save_volume(tmp_path / "a_0001.nii", d.arrays(1)[0])  # another format, the same place
     again = loading({"image": [str(path) for path in paths]})["image"]
     np.testing.assert_array_equal(image.numpy(), again.numpy())
     np.testing.assert_allclose(image.affine, again.affine, atol=1e-5)
@@ -81,7 +62,7 @@ def test_faults_of_such_files(tmp_path, ending, fault):
     root = pair(tmp_path, ending)
     path = root / "imagesTr" / f"case_1{ending}"
     if fault == "moved":
-        save(root / "labelsTr" / f"case_1{ending}", d.arrays(1)[1], d.moved(5) @ AFFINE)
+        d.save_volume(root / "labelsTr" / f"case_1{ending}", d.arrays(1)[1], d.moved(5) @ d.AFFINE)
     elif fault == "cut":
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     else:
@@ -135,14 +116,14 @@ def test_nrrds_short_names_of_spaces_and_slices(tmp_path):
 @pytest.mark.parametrize("ending", [".nrrd", ".mgz"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_results_lie_on_such_an_inputs_grid(tmp_path, ending, channels):
-    source = save(tmp_path / f"a{ending}", d.arrays(0)[0])
+    source = d.save_volume(tmp_path / f"a{ending}", d.arrays(0)[0])
     maps = np.random.default_rng(0).integers(0, 3, (channels, *d.SHAPE)).astype(np.uint8)
     writer = InputGridWriter(output_dtype=np.uint8)
     writer.set_data_array(maps)
     writer.set_metadata({"filename_or_obj": str(source)})
     writer.write(tmp_path / "out.nii.gz")
     result = nib.load(tmp_path / "out.nii.gz")
-    np.testing.assert_allclose(result.affine, AFFINE, atol=1e-5)
+    np.testing.assert_allclose(result.affine, d.AFFINE, atol=1e-5)
     np.testing.assert_array_equal(np.asarray(result.dataobj), maps[0] if channels == 1 else np.moveaxis(maps, 0, -1))
     assert result.header.get_xyzt_units()[0] == "mm"
 
@@ -164,10 +145,10 @@ def test_a_real_nrrd_pair(shared_data, tmp_path):
 
 @pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
 def test_another_file_between_reading_and_taking_the_voxels_changes_nothing(tmp_path, ending):
-    channels = [save(tmp_path / f"a_{k}{ending}", d.arrays(k)[0]) for k in range(3)]
+    channels = [d.save_volume(tmp_path / f"a_{k}{ending}", d.arrays(k)[0]) for k in range(3)]
     reader = VolumeReader()
     opened = reader.read([str(path) for path in channels])
-    reader.read(str(save(tmp_path / f"label{ending}", d.arrays(0)[1])))  # as another thread does meanwhile
+    reader.read(str(d.save_volume(tmp_path / f"label{ending}", d.arrays(0)[1])))  # as another thread does meanwhile
     array, _ = reader.get_data(opened)
     assert array.shape[0] == 3
     np.testing.assert_array_equal(array[2], d.arrays(2)[0])

@@ -3,14 +3,10 @@ import torch
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 from monai.networks.blocks import ResidualUnit
 from monai.networks.nets import AttentionUnet
+from small_networks import small
 from torch import nn
 
 from monai_attn import AttentionGate, AttentionGatedUNet, LightAttentionGatedUNet
-
-
-def small(spatial_dims: int = 2, **options) -> AttentionGatedUNet:
-    arguments = {"in_channels": 1, "out_channels": 3, "channels": (8, 16, 24), "strides": (2, 2)} | options
-    return AttentionGatedUNet(spatial_dims, **arguments)
 
 
 @pytest.mark.parametrize(

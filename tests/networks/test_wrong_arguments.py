@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_attention_gated_unet import small
+from small_networks import small
 
 
 @pytest.mark.parametrize(

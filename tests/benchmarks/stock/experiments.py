@@ -12,7 +12,6 @@ import damage as d
 import nibabel as nib
 import numpy as np
 import torch
-from bundles.test_workflows import rotation
 from conftest import save_nifti
 from monai.apps.utils import extractall
 from monai.data import PersistentDataset
@@ -34,7 +33,7 @@ def weights(bundle: StockBundle) -> Path:
 def oblique(folder: Path) -> str:
     bundle, data, _ = trained(folder)
     affine = np.eye(4)
-    affine[:3, :3], affine[:3, 3] = rotation(12) @ np.diag([0.8, 0.8, 1.7]), (-31.5, 20.25, 7)
+    affine[:3, :3], affine[:3, 3] = d.rotation(12) @ np.diag([0.8, 0.8, 1.7]), (-31.5, 20.25, 7)
     save_nifti(data / "images" / "case_0.nii.gz", d.arrays(0)[0], affine)
     said = bundle.run("inference", data)
     result = nib.load(bundle.root / "eval" / "case_0" / "case_0_seg.nii.gz")

@@ -1,89 +1,17 @@
 """A training that was interrupted and resumed ends as if it had run through."""
 
-import os
 import re
 import shutil
 import signal
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import SHIPPED, Bundle, save_nifti
+from conftest import save_nifti
 from ignite.engine import Events
-from monai.bundle import ConfigWorkflow
+from trainings import assert_equal, interrupt, last_state, root, workflow
 
-from monai_attn.bundle._one_line import root_cause
-from monai_attn.handlers import TrainingInterrupted
-
-NAME = "cardiac_mri_attn_segmentation_2d"  # slices train in a moment
-EPOCHS = 4
-
-
-@pytest.fixture
-def slices(tmp_path) -> Path:
-    rng = np.random.default_rng(0)
-    for index in range(9):
-        label = np.zeros((40, 40), np.uint8)
-        label[10:25, 8 + index : 28] = 1
-        save_nifti(tmp_path / "slices" / "labelsTr" / f"case_{index}.nii.gz", label)
-        image = (100 * label + rng.normal(0, 20, label.shape)).astype(np.float32)
-        save_nifti(tmp_path / "slices" / "imagesTr" / f"case_{index}.nii.gz", image)
-    return tmp_path / "slices"
-
-
-@pytest.fixture
-def small() -> Bundle:
-    return next(bundle for bundle in SHIPPED if bundle.name == NAME)
-
-
-def workflow(bundle: Bundle, dataset: Path, out: Path, *overlays: str, **overrides: Any) -> ConfigWorkflow:
-    options = {"patch_size": [40, 40], "batch_size": 3, "max_epochs": EPOCHS, "num_workers": 0, **overrides}
-    training = ConfigWorkflow(
-        config_file=bundle.configs("train", *overlays),
-        meta_file=bundle.configs("metadata")[0],
-        workflow_type="train",
-        properties_path=None,
-        bundle_root=str(bundle.root),
-        dataset_dir=str(dataset),
-        output_dir=str(out),
-        **options,
-    )
-    training.initialize()
-    return training
-
-
-def interrupt(training: ConfigWorkflow, event: Any, number: int = signal.SIGTERM) -> None:
-    """Run until a signal comes at an event."""
-    trainer = training.parser.get_parsed_content("train::trainer")
-    trainer.add_event_handler(event, lambda: os.kill(os.getpid(), number))
-    with pytest.raises(RuntimeError) as caught:
-        training.run()
-    error = root(caught.value)
-    assert isinstance(error, TrainingInterrupted)
-    assert "go on with resume.json" in str(error)
-    assert error.status == 128 + number
-
-
-def last_state(out: Path) -> dict[str, Any]:
-    return torch.load(max(out.glob("checkpoint_epoch*.pt")), weights_only=True)
-
-
-def assert_equal(one: Any, other: Any, where: str = "") -> None:
-    assert type(one) is type(other), where
-    if isinstance(one, dict):
-        assert list(one) == list(other), where
-        for key in one:
-            assert_equal(one[key], other[key], f"{where}.{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), where
-        for index, pair in enumerate(zip(one, other, strict=True)):
-            assert_equal(*pair, f"{where}[{index}]")
-    elif isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), where
-    else:
-        assert one == other, where
+from monai_attn.errors import root_cause
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -242,9 +170,3 @@ def test_a_new_training_sets_the_earlier_one_aside(small, slices, tmp_path):
     workflow(small, slices, out, max_epochs=1, seed=2).run()
     assert (out / "earlier_training" / "model.pt").read_bytes() == before["model.pt"]
     assert (out / "earlier_training_2" / "model.pt").read_bytes() == second
-
-
-def root(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from test_resume import NAME, assert_equal, last_state, root, slices, small, workflow  # noqa: F401 - fixtures
+from trainings import assert_equal, last_state, root, workflow
 
 from monai_attn.bundle._one_line import one_line
 
@@ -36,7 +36,7 @@ def with_transform(training, transform):
     return training
 
 
-def test_a_worker_that_is_killed_is_explained(small, slices, tmp_path):  # noqa: F811
+def test_a_worker_that_is_killed_is_explained(small, slices, tmp_path):
     training = workflow(small, slices, tmp_path / "out", num_workers=2)
     with pytest.raises(RuntimeError) as caught:
         with_transform(training, InWorker("dies")).run()
@@ -47,7 +47,7 @@ def test_a_worker_that_is_killed_is_explained(small, slices, tmp_path):  # noqa:
     assert last_state(tmp_path / "out")["epoch"] == 0
 
 
-def test_shared_memory_that_is_too_small_is_explained(small, slices, tmp_path):  # noqa: F811
+def test_shared_memory_that_is_too_small_is_explained(small, slices, tmp_path):
     room = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "$@"', "sh"]
     if shutil.which("unshare") is None or subprocess.run([*room, "true"], capture_output=True, check=False).returncode:
         pytest.skip("cannot mount another /dev/shm here")
@@ -62,7 +62,7 @@ def test_shared_memory_that_is_too_small_is_explained(small, slices, tmp_path): 
     assert last_state(out)["epoch"] == 0
 
 
-def test_nan_from_augmentation_stops_and_keeps_the_good_checkpoint(small, slices, tmp_path):  # noqa: F811
+def test_nan_from_augmentation_stops_and_keeps_the_good_checkpoint(small, slices, tmp_path):
     out = tmp_path / "out"
     workflow(small, slices, out, max_epochs=1).run()
     before = {path.name: path.read_bytes() for path in out.iterdir()}
@@ -79,7 +79,7 @@ def test_nan_from_augmentation_stops_and_keeps_the_good_checkpoint(small, slices
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_the_spawn_start_method_trains_the_same(small, slices, tmp_path):  # noqa: F811
+def test_the_spawn_start_method_trains_the_same(small, slices, tmp_path):
     for method in ("fork", "spawn"):
         training = workflow(small, slices, tmp_path / method, num_workers=1, max_epochs=1)
         training.parser.get_parsed_content("train::dataloader").multiprocessing_context = method
@@ -87,7 +87,7 @@ def test_the_spawn_start_method_trains_the_same(small, slices, tmp_path):  # noq
     assert_equal(*(last_state(tmp_path / method) for method in ("fork", "spawn")))
 
 
-def arguments(small, slices, out, *overlays: str, **overrides) -> list[str]:  # noqa: F811
+def arguments(small, slices, out, *overlays: str, **overrides) -> list[str]:
     options = {"bundle_root": small.root, "dataset_dir": slices, "output_dir": out, "patch_size": [40, 40], **overrides}
     files = str(small.configs("train", *overlays))
     return [
@@ -97,7 +97,7 @@ def arguments(small, slices, out, *overlays: str, **overrides) -> list[str]:  # 
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut"])
-def test_a_lost_best_network_is_written_again(small, slices, tmp_path, damage, capsys):  # noqa: F811
+def test_a_lost_best_network_is_written_again(small, slices, tmp_path, damage, capsys):
     out = tmp_path / "out"
     workflow(small, slices, out, max_epochs=1).run()
     best = torch.load(out / "model.pt", weights_only=True)
@@ -116,7 +116,7 @@ def test_a_lost_best_network_is_written_again(small, slices, tmp_path, damage, c
     assert_equal(torch.load(out / "model.pt", weights_only=True), torch.load(out / "model_final.pt", weights_only=True))
 
 
-def test_a_last_network_that_is_not_the_last_is_written_again(small, slices, tmp_path):  # noqa: F811
+def test_a_last_network_that_is_not_the_last_is_written_again(small, slices, tmp_path):
     out = tmp_path / "out"
     workflow(small, slices, out, max_epochs=2).run()
     right = (out / "model_final.pt").read_bytes()
@@ -128,7 +128,7 @@ def test_a_last_network_that_is_not_the_last_is_written_again(small, slices, tmp
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_end_the_command_with_their_status(small, slices, tmp_path, number, status):  # noqa: F811
+def test_signals_end_the_command_with_their_status(small, slices, tmp_path, number, status):
     out = tmp_path / "out"
     process = subprocess.Popen(
         arguments(small, slices, out, max_epochs=1000), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -150,7 +150,7 @@ def test_signals_end_the_command_with_their_status(small, slices, tmp_path, numb
     assert last_state(out)["epoch"] >= 2
 
 
-def test_errors_of_workers_end_in_one_line(small, slices, tmp_path, monkeypatch):  # noqa: F811
+def test_errors_of_workers_end_in_one_line(small, slices, tmp_path, monkeypatch):
     training = workflow(small, slices, tmp_path / "out", num_workers=1)
     with pytest.raises(RuntimeError) as caught:
         with_transform(training, InWorker("fails")).run()
@@ -158,7 +158,7 @@ def test_errors_of_workers_end_in_one_line(small, slices, tmp_path, monkeypatch)
     assert re.fullmatch(r"error: OSError: 'case_\d' went away while it was read \(in DataLoader.*\)", text)
 
 
-def test_out_of_memory_says_what_to_lower(small, slices, tmp_path):  # noqa: F811
+def test_out_of_memory_says_what_to_lower(small, slices, tmp_path):
     training = workflow(small, slices, tmp_path / "out")
 
     def too_large(*_):

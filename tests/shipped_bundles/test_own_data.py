@@ -7,46 +7,23 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from conftest import BUNDLES, Bundle, save_nifti
-from data.test_formats import AFFINE, save
-from monai.bundle import ConfigParser
+from conftest import save_nifti
 from monai.transforms import Compose
+from trainings import HIPPOCAMPUS, parser, start
 
-from monai_attn.bundle._one_line import root_cause
 from monai_attn.data import TrustImageHeaderd, find_cases
-
-HIPPOCAMPUS = Bundle(BUNDLES / "hippocampus_mri_attn_segmentation")
-
-
-def parser(name: str, root, **overrides) -> ConfigParser:
-    """A config of the bundle, with nothing built yet."""
-    config = ConfigParser()
-    config.read_config(HIPPOCAMPUS.configs(name))
-    config.update({"bundle_root": str(HIPPOCAMPUS.root), "dataset_dir": str(root), **overrides})
-    return config
-
-
-def start(root, **overrides) -> None:
-    """All that a training run does before its first step."""
-    config = parser("train", root, output_dir=str(root / "out"), **overrides)
-    try:
-        trainer = config.get_parsed_content("train::trainer")
-        trainer._run = lambda: None
-        trainer.run()
-    except RuntimeError as error:
-        raise root_cause(error) from error
 
 
 def test_inference_on_nrrd_and_mgz_gives_what_nifti_gives(tmp_path, make_dataset):
     image = np.asarray(nib.load(make_dataset(count=1) / "imagesTr" / "case_0.nii.gz").dataobj)
     for name in ("a.nrrd", "b.mgz", "c.nii.gz"):
-        save(tmp_path / "in" / name, image)
+        d.save_volume(tmp_path / "in" / name, image)
     HIPPOCAMPUS.run("inference", dataset_dir=str(tmp_path / "in"), output_dir=str(tmp_path / "out"), device="cpu")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.nii.gz", "b.nii.gz", "c.nii.gz"]
     results = [nib.load(tmp_path / "out" / f"{name}.nii.gz") for name in "abc"]
     for result in results:
         assert result.shape == image.shape
-        np.testing.assert_allclose(result.affine, AFFINE, atol=1e-5)
+        np.testing.assert_allclose(result.affine, d.AFFINE, atol=1e-5)
         np.testing.assert_array_equal(np.asarray(result.dataobj), np.asarray(results[2].dataobj))
     assert result.get_data_dtype() == np.uint8
 
@@ -55,7 +32,7 @@ def test_inference_on_nrrd_and_mgz_gives_what_nifti_gives(tmp_path, make_dataset
 def test_training_data_of_such_files_pass_and_load(tmp_path, ending):
     for k in range(5):
         for folder, array in zip(("images", "labels"), d.arrays(k), strict=True):
-            save(tmp_path / folder / f"case_{k}{ending}", array)
+            d.save_volume(tmp_path / folder / f"case_{k}{ending}", array)
     start(tmp_path)
     config = parser("train", tmp_path)
     item = config.get_parsed_content("validate::preprocessing")(config.get_parsed_content("split::cases")[0])

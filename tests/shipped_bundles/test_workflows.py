@@ -1,20 +1,14 @@
 """Run every workflow of every bundle on small generated NIfTI files."""
 
-import csv
 import re
-from pathlib import Path
 
+import damage as d
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import save_nifti
+from conftest import read_rows, save_nifti
 
 from monai_attn import data
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
-        return list(csv.DictReader(file))
 
 
 def test_train_evaluate_and_infer(bundle, bundle_data, tmp_path, monkeypatch, capsys):
@@ -31,19 +25,19 @@ def test_train_evaluate_and_infer(bundle, bundle_data, tmp_path, monkeypatch, ca
 
     weights = {"ckpt_path": str(out / "model.pt")}
     bundle.run("evaluate", dataset_dir=str(dataset), output_dir="scores", **weights)
-    rows = read(tmp_path / "scores" / "dice_per_case.csv")
+    rows = read_rows(tmp_path / "scores" / "dice_per_case.csv")
     assert [row["case"] for row in rows] == [f"case_{i}" for i in range(6)]
-    classes = read(tmp_path / "scores" / "dice_per_class.csv")
+    classes = read_rows(tmp_path / "scores" / "dice_per_class.csv")
     assert [row["class"] for row in classes] == [*bundle.classes, "mean"]
     for row in classes[:-1]:
         scores = [float(r[row["class"]]) for r in rows]
         assert float(row["mean"]) == pytest.approx(np.mean(scores), abs=1e-4)
     for name in ("hd95", "surface_dice"):
-        assert len(read(tmp_path / "scores" / f"{name}_per_case.csv")) == 6
+        assert len(read_rows(tmp_path / "scores" / f"{name}_per_case.csv")) == 6
 
     bundle.run("train", "evaluate", dataset_dir=str(dataset), output_dir="overlay", fold=1, **weights)
     held_back = data.split_cases(data.find_cases(dataset, labelled=True), dataset, fold=1)[1]
-    assert [r["case"] for r in read(tmp_path / "overlay" / "dice_per_case.csv")] == [c["case"] for c in held_back]
+    assert [r["case"] for r in read_rows(tmp_path / "overlay" / "dice_per_case.csv")] == [c["case"] for c in held_back]
 
     bundle.run("inference", dataset_dir=str(dataset), output_dir="labels", **weights)
     images = sorted((dataset / "imagesTr").iterdir())
@@ -56,17 +50,12 @@ def test_train_evaluate_and_infer(bundle, bundle_data, tmp_path, monkeypatch, ca
             assert 2 * (a & b).sum() / (a.sum() + b.sum()) == pytest.approx(float(row[name]), abs=1e-4)
 
 
-def rotation(degrees: float) -> np.ndarray:
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-
-
 @pytest.mark.parametrize(
     ("axes", "name"),
     [
         (np.diag([1.0, 1.0, 1.0]), "plain.nii.gz"),
         (np.diag([-1.0, 1.0, -2.5]), "flipped.nii"),
-        (rotation(12) @ np.diag([0.8, 0.8, 1.7]), "oblique [1] ü.nii.gz"),
+        (d.rotation(12) @ np.diag([0.8, 0.8, 1.7]), "oblique [1] ü.nii.gz"),
         (np.array([[0, 0, 1.2], [-1, 0, 0], [0, -0.9, 0]]), "coronal.nii.gz"),
     ],
 )
@@ -142,7 +131,7 @@ def test_the_shipped_weights_reach_what_the_card_says(shipped, shared_data, tmp_
     card = shipped.metadata["eval_metrics"]
     dataset = shared_data / DATA[shipped.name]
     shipped.run("evaluate", dataset_dir=str(dataset), output_dir=str(tmp_path), fold=0)
-    classes = {row["class"]: float(row["mean"]) for row in read(tmp_path / "dice_per_class.csv")}
+    classes = {row["class"]: float(row["mean"]) for row in read_rows(tmp_path / "dice_per_class.csv")}
     assert classes == pytest.approx({name.removeprefix("dice_"): value for name, value in card.items()}, abs=2e-3)
 
 

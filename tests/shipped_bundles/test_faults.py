@@ -7,8 +7,8 @@ import damage as d
 import numpy as np
 import pytest
 import torch
-from bundles.test_own_data import parser, start
 from conftest import save_nifti
+from trainings import parser, start
 
 from monai_attn import cli
 

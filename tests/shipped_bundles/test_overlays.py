@@ -8,8 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from conftest import save_nifti
-from test_workflows import read
+from conftest import read_rows, save_nifti
 
 
 def label_map(path) -> np.ndarray:
@@ -129,10 +128,12 @@ def test_two_processes_score_what_one_does_and_train_on_every_case(bundle, bundl
     paths = {"dataset_dir": str(dataset), "output_dir": str(tmp_path / "two")}
     torchrun(bundle, "evaluate", "multi_gpu_evaluate", cwd=tmp_path, **paths)
     for name in ("dice", "hd95", "surface_dice"):
-        one = {row["case"]: row for row in read(tmp_path / "one" / f"{name}_per_case.csv")}
-        two = {row["case"]: row for row in read(tmp_path / "two" / f"{name}_per_case.csv")}
+        one = {row["case"]: row for row in read_rows(tmp_path / "one" / f"{name}_per_case.csv")}
+        two = {row["case"]: row for row in read_rows(tmp_path / "two" / f"{name}_per_case.csv")}
         assert one == two
-        assert read(tmp_path / "one" / f"{name}_per_class.csv") == read(tmp_path / "two" / f"{name}_per_class.csv")
+        assert read_rows(tmp_path / "one" / f"{name}_per_class.csv") == read_rows(
+            tmp_path / "two" / f"{name}_per_class.csv"
+        )
     paths["output_dir"] = str(tmp_path / "trained")
     log = torchrun(
         bundle, "train", "multi_gpu_train", cwd=tmp_path, **paths, max_epochs=2, val_interval=1, batch_size=1
