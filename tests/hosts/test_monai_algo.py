@@ -15,14 +15,10 @@ from parts import plain, refusal, same, set_aside, weights
 pytestmark = pytest.mark.filterwarnings("ignore:executing the bundle config:UserWarning")  # MONAI's security notice
 
 
-def client(bundle: Bundle, dataset: Path) -> MonaiAlgo:
-    """Build a client as a federation's server does: only the data are named."""
-    algo = MonaiAlgo(
-        str(bundle.root),
-        send_weight_diff=False,
-        train_kwargs={"dataset_dir": str(dataset)},
-        eval_kwargs={"dataset_dir": str(dataset)},
-    )
+def client(bundle: Bundle, dataset: Path | None = None) -> MonaiAlgo:
+    """Build a client as a federation's server does: only the data are named, or lie in the bundle."""
+    data = {} if dataset is None else {"dataset_dir": str(dataset)}
+    algo = MonaiAlgo(str(bundle.root), send_weight_diff=False, train_kwargs=data, eval_kwargs=dict(data))
     algo.initialize({ExtraItems.CLIENT_NAME: "site"})
     return algo
 
@@ -65,7 +61,8 @@ def test_two_rounds(bundle, bundle_data, tmp_path, monkeypatch):
 def test_the_server_s_weights_are_what_is_trained_and_evaluated(tmp_path, make_dataset):
     """The second round starts from what the server sends, not from a file of the first."""
     bundle = Bundle(Path(shutil.copytree(SHIPPED[-1].root, tmp_path / "client")))
-    algo = client(bundle, make_dataset(count=4))
+    make_dataset(count=4).rename(bundle.root / "data")
+    algo = client(bundle)
     algo.train(ExchangeObject(weights=algo.get_weights().weights))
     sent = {key: value * 0 for key, value in algo.get_weights().weights.items()}
     seen: list[bool] = []

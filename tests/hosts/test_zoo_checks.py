@@ -2,6 +2,7 @@
 
 import nibabel as nib
 import pytest
+from conftest import SHIPPED
 from monai.bundle import ConfigWorkflow
 
 WORKFLOWS = [
@@ -76,12 +77,9 @@ def test_the_window_can_be_overridden(bundle, bundle_data, tmp_path):
     assert written.shape == nib.load(dataset / "imagesTr" / "case_0.nii.gz").shape
 
 
-def test_the_window_can_be_overridden_at_the_command_line(tmp_path, shipped, make_dataset, command):
-    shape = (30, 41, 27)[: shipped.spatial_dims]
-    dataset = make_dataset(1, shape, num_classes=shipped.num_classes)
-    window = str([32] * shipped.spatial_dims).replace(" ", "")
-    arguments = ["--config_file", shipped.configs("inference")[0], "--bundle_root", str(shipped.root)]
-    places = ["--dataset_dir", str(dataset), "--output_dir", str(tmp_path / "out")]
-    done = command("monai.bundle", "run", *arguments, *places, "--inferer#roi_size", window)
+def test_the_window_can_be_overridden_at_the_command_line(tmp_path, make_dataset, command):
+    configs = ["--config_file", SHIPPED[-1].configs("inference")[0], "--bundle_root", str(SHIPPED[-1].root)]
+    places = ["--dataset_dir", str(make_dataset(count=1)), "--output_dir", str(tmp_path / "out")]
+    done = command("monai.bundle", "run", *configs, *places, "--inferer#roi_size", "[32,32,32]")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "case_0.nii.gz").is_file()
