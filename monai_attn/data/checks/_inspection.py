@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ..._memory import half_of_memory_gb
 from .._cases import image_files
 from ..files._faults import said, value_fault
-from ..files._geometry import is_valid_affine, orientation
+from ..files._geometry import axis_codes, is_valid_affine
 from ..files._volumes import Volume
 from ._cache import cache_key, open_noted, recall, remember
 from ._faults import find_header_faults, label_fault
@@ -93,7 +93,7 @@ def describe(facts: CaseFacts, images: list[Volume]) -> None:
     facts.dtype = str(first.dtype)
     facts.unit = first.geometry.unit
     if is_valid_affine(first.affine):
-        facts.orientation = orientation(first.affine)[: len(first.spatial_shape)]
+        facts.orientation = axis_codes(first.affine)[: len(first.spatial_shape)]
         facts.spacing_mm = first.spacing_mm
 
 

@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Geometry", "is_valid_affine", "mgh_geometry", "nifti_geometry", "nrrd_geometry", "orientation"]
+__all__ = ["Geometry", "axis_codes", "is_valid_affine", "mgh_geometry", "nifti_geometry", "nrrd_geometry"]
 
 Affine = NDArray[np.float64]
 
@@ -67,7 +67,8 @@ def nifti_geometry(header: Any, stated: Sequence[float]) -> Geometry:
         unit = "mm"
     scale = np.diag([MM[unit]] * 3 + [1.0])
     sform = scale @ header.get_sform() if fields["sform_code"] else None
-    faults, doubts = [], []
+    faults: list[str] = []
+    doubts: list[str] = []
     try:
         qform = scale @ header.get_qform() if fields["qform_code"] else None
     except ValueError:  # a quaternion longer than 1
@@ -82,7 +83,7 @@ def nifti_geometry(header: Any, stated: Sequence[float]) -> Geometry:
         faults.append(_invalid(chosen))
     elif sform is None and qform is None:
         if len(used) > 2 and not faults:
-            doubts.append(_unknown_side("the codes of its sform and qform are 0", orientation(chosen)))
+            doubts.append(_unknown_side("the codes of its sform and qform are 0", axis_codes(chosen)))
     else:
         lengths, spacing = np.linalg.norm(chosen[:3, :3], axis=0), np.abs(stated) * MM[unit]
         if any(abs(spacing[axis] / lengths[axis] - 1) > SPACING_SHARE for axis in used):
@@ -143,13 +144,13 @@ def is_valid_affine(affine: Affine) -> bool:
     return bool(edges > 0 and abs(np.linalg.det(affine[:3, :3])) > FLAT * edges)
 
 
-def orientation(affine: Affine) -> str:
+def axis_codes(affine: Affine) -> str:
     """Directions in which the three axes grow, such as "RAS"."""
     return "".join(nib.orientations.aff2axcodes(affine))  # type: ignore[no-untyped-call]
 
 
 def _compare_forms(sform: Affine, qform: Affine, shape: Sequence[int], faults: list[str], doubts: list[str]) -> None:
-    axes = [orientation(form)[: len(shape)] for form in (sform, qform)]
+    axes = [axis_codes(form)[: len(shape)] for form in (sform, qform)]
     if axes[0] != axes[1]:
         both = f"the sform gives {axes[0]}, the qform {axes[1]}"
         faults.append(f"says two things of its orientation ({both}): write the right one into both")
