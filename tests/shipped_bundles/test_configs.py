@@ -166,3 +166,30 @@ def test_configs_stay_readable_and_portable(config):
         assert "#" not in text, f"old separator in {text!r}"
         assert not text.startswith("%"), f"macro in {text!r}"
         assert not re.search(r"\._", text), f"private name in {text!r}"
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "$monai_attn.AttentionGatedUNet(@dims, @channels_in, @channels_out, channels=[4, 8], strides=[2])",
+        {"_target_": "UNet", "spatial_dims": "@dims", "in_channels": "@channels_in", "out_channels": "@channels_out"}
+        | {"channels": [4, 8], "strides": [2]},
+    ],
+    ids=["an expression", "one of MONAI's"],
+)
+def test_any_network_will_do(bundle, bundle_data, tmp_path, network):
+    """Nothing in the configs needs literal arguments of ``network_def``."""
+    image = bundle.metadata["network_data_format"]["inputs"]["image"]
+    numbers = {"dims": bundle.spatial_dims, "channels_in": image["num_channels"], "channels_out": bundle.num_classes}
+    options = {"dataset_dir": str(bundle_data()), "network_def": network, **numbers}
+    bundle.run("train", output_dir=str(tmp_path / "run"), max_epochs=1, val_interval=1, **options)
+    options["ckpt_path"] = str(tmp_path / "run" / "model.pt")
+    bundle.run("evaluate", output_dir=str(tmp_path / "scores"), **options)
+    bundle.run("inference", output_dir=str(tmp_path / "labels"), **options)
+    assert len(list((tmp_path / "labels").glob("*.nii.gz"))) == 4
+
+
+def test_train_is_short_enough_to_read(root):
+    text = (root / "configs" / "train.json").read_text()
+    assert len(text.splitlines()) <= 300
+    assert len(json.loads(text)) <= 40
