@@ -158,7 +158,7 @@ class TrainingCheckpoints:
     def _find_best(self, epoch: int) -> None:
         """Where ``model.pt`` is lost, write it again if the epoch at hand was the best; else seek another best."""
         best = self.evaluator.state
-        if best.best_metric_epoch <= 0:
+        if best.best_metric_epoch <= 0 or not math.isfinite(best.best_metric):
             return
         try:
             read_weights(self.folder / BEST)
