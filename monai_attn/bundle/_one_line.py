@@ -11,7 +11,7 @@ from ..engines import CasesFailed
 from ..errors import OutputError, ResourceExhausted, TrainingInterrupted, explain, root_cause, worker_report
 from ..handlers._signals import Terminated, end_on_sigterm
 
-__all__ = ["one_line_errors"]
+__all__ = ["is_monai_bundle", "one_line", "one_line_errors", "show_switches"]
 
 _PLAIN = (CasesFailed, OutputError)  # they name the files, whose names may hold any word
 _EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, ResourceExhausted, TrainingInterrupted)
@@ -52,7 +52,7 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
         sys.__excepthook__(kind, error, trace)
     elif isinstance(error, Exception):
         cause = root_cause(error)
-        before = [_with_switches(line) for line in cause.lines] if isinstance(cause, CasesFailed) else []
+        before = [show_switches(line) for line in cause.lines] if isinstance(cause, CasesFailed) else []
         text = "\n".join(["", *before, one_line(error)])  # a progress bar may have left its line open
         print(text, file=sys.stderr, flush=True)
     elif isinstance(error, KeyboardInterrupt):
@@ -78,8 +78,9 @@ def one_line(error: BaseException) -> str:
         text = f"{report.kind}: {report.text} (in {report.worker}, set MONAI_ATTN_DEBUG=1 to see where)"
     elif plain is None and not isinstance(cause, _EXPECTED):
         text = f"{type(cause).__name__}: {text} (set MONAI_ATTN_DEBUG=1 to see where)"
-    return f"error: {_with_switches(' '.join(text.split()))}"
+    return f"error: {show_switches(' '.join(text.split()))}"
 
 
-def _with_switches(text: str) -> str:
+def show_switches(text: str) -> str:
+    """Show the arguments that a text names in backticks as switches."""
     return _ARGUMENT.sub(r"--\1", text)

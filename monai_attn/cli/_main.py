@@ -63,11 +63,12 @@ def _copy(options: Namespace) -> int:
 
 
 def _check(options: Namespace) -> int:
+    from ..bundle._one_line import show_switches
     from ..data import check
 
     arguments = {key: value for key, value in vars(options).items() if key not in ("verb", "data", "json")}
     report = check(options.data, **arguments)
-    print(report.to_json() if options.json else report.table())
+    print(report.to_json() if options.json else show_switches(report.table()))
     return report.status
 
 

@@ -142,7 +142,7 @@ def _change_classes(
         common["left_right_pairs"] = pairs
     allowed = flip_axes(fingerprint)
     steps = train["augmentation"]
-    train["augmentation"] = [s for s in steps if s["_target_"] not in FLIPS or s.get("spatial_axis") in allowed]
+    train["augmentation"] = [s for s in steps if s["_target_"] not in FLIPS or s.get("spatial_axis", 0) in allowed]
     for step in train["augmentation"]:
         if pairs and step["_target_"] == FLIPS[0]:
             step |= {"_target_": FLIPS[1], "swap": "@left_right_pairs"}
