@@ -1,6 +1,6 @@
 """Environments of MONAI Label and MONAI Deploy, apart from this package's own.
 
-Usage: ``python tests/hosts/environments.py label|deploy FOLDER`` makes one (2 minutes, 3 GB).
+Usage: ``python tests/hosts/environments.py label|deploy FOLDER`` makes one (some minutes, 2 to 4 GB).
 """
 
 import os
@@ -10,10 +10,11 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
+TORCH = "torch==2.13.0"
 OURS = ["monai==1.6.1", "nibabel", "pynrrd", "pytorch-ignite", "fire", "scipy", "scikit-image", "filelock", "tqdm"]
 # MONAI Label 0.8.5 asks for pydicom-seg, which knows pydicom 2 only, and for sam2, which a bundle does not need.
 LABEL = [
-    "torchvision",
+    "torchvision==0.28.0",
     "uvicorn",
     "pydantic",
     "pydantic-settings",
@@ -71,8 +72,7 @@ def make(host: str, folder: Path) -> None:
     requirements, package = HOSTS[host]
     pip = [str(python(folder)), "-m", "pip", "install", "--quiet"]
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    subprocess.run([*pip, "torch==2.13.0"], check=True)  # first and alone: a bare torch later on would bring CUDA's
-    subprocess.run([*pip, *OURS, *requirements], check=True)
+    subprocess.run([*pip, TORCH, *OURS, *requirements], check=True)  # pinned, or torchvision brings another one
     subprocess.run([*pip, "--no-deps", package], check=True)
     if host == "label" and subprocess.run([python(folder), "-c", "import torchvision"], check=False).returncode:
         subprocess.run([*pip[:-2], "uninstall", "--quiet", "--yes", "torchvision"], check=True)
