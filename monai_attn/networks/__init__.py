@@ -1,7 +1,14 @@
 """Networks, their blocks, and their weights."""
 
 from ._shape import NetworkShape, network_shape
-from ._weights import LoadedWeights, load_networks, load_weights
+from ._weights import (
+    LoadedWeights,
+    OtherArchitectureError,
+    OtherClassesError,
+    WeightsError,
+    load_networks,
+    load_weights,
+)
 from .blocks import AttentionGate
 from .nets import AttentionGatedUNet, LightAttentionGatedUNet
 
@@ -11,6 +18,9 @@ __all__ = [
     "LightAttentionGatedUNet",
     "LoadedWeights",
     "NetworkShape",
+    "OtherArchitectureError",
+    "OtherClassesError",
+    "WeightsError",
     "load_networks",
     "load_weights",
     "network_shape",

@@ -2,9 +2,9 @@
 
 import copy
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from ._arguments import check_choice
-from ._checksum import check_sha256
+from ._checksum import WeightsError, check_sha256
+from ._torch_file import read_torch_file
 
-__all__ = ["LoadedWeights", "load_networks", "load_weights", "read_weights"]
+__all__ = [
+    "LoadedWeights",
+    "OtherArchitectureError",
+    "OtherClassesError",
+    "WeightsError",
+    "load_networks",
+    "load_weights",
+    "read_weights",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +35,18 @@ NESTS = (
     "network",
     "net",
 )  # where training programs keep a network in their checkpoints
-WRAPPERS = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before each name
+WRAPPERS = re.compile(r"(?:(?:module|_orig_mod)\.)+")  # what DataParallel and torch.compile put before names
 HEADS = ("head.conv.", "side_heads.")  # what depends on the number of classes
 STEM = "encoder.0."  # what depends on the number of image channels
+MAX_BYTES = 2 * 2**30  # of a file, which takes twice as much memory for a moment
+
+
+class OtherArchitectureError(WeightsError):
+    """Weights of another network."""
+
+
+class OtherClassesError(OtherArchitectureError):
+    """Weights of the same network for another number of classes."""
 
 
 @dataclass
@@ -47,14 +65,14 @@ def load_weights(
     skip_head: bool = False,
     adapt_input: str | None = None,
 ) -> LoadedWeights:
-    """Load a checkpoint; files that would run code are refused (``weights_only=True``).
+    """Load a checkpoint; nothing in it can run, and one that would grow beyond its own size is refused.
 
     Where ``<file>.sha256`` stands beside the file, its SHA-256 is compared before anything is unpickled.
 
     Args:
         network: takes the weights, on whatever device it is.
-        path: what ``torch.save`` wrote, a state dict or a checkpoint that has one under ``model``, ``state_dict``,
-            ``network`` or ``net``; or a ``.safetensors`` file.
+        path: what ``torch.save`` wrote (torch 1.6 or newer), a state dict or a checkpoint that has one under ``model``,
+            ``state_dict``, ``network`` or ``net``; or a ``.safetensors`` file; up to 2 GB.
         strict: whether every tensor must fit; otherwise those are copied that do.
         skip_head: leave out what depends on the number of classes, for an :class:`AttentionGatedUNet` with others.
         adapt_input: for an :class:`AttentionGatedUNet` with another number of image channels, "average" gives each
@@ -67,8 +85,9 @@ def load_weights(
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when it cannot be read, its SHA-256 differs, it does not fit, or nothing would be copied; the
-            network is left as it was.
+        WeightsError: when it cannot be read, its SHA-256 differs, or nothing would be copied; the network is left as
+            it was.
+        OtherArchitectureError: when it does not fit; an :class:`OtherClassesError` when only the head does not.
     """
     if adapt_input is not None:
         check_choice("adapt_input", adapt_input, ("average", "repeat"))
@@ -108,7 +127,7 @@ def load_networks(
         device: where to put the copies.
 
     Raises:
-        ValueError: as :func:`load_weights`.
+        WeightsError: as :func:`load_weights`.
     """
     copies = [copy.deepcopy(network).to(device) for _ in paths]
     for member, path in zip(copies, paths, strict=True):
@@ -124,45 +143,48 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when its SHA-256 differs from the one beside it, it cannot be read, or has no or no finite
+        WeightsError: when its SHA-256 differs from the one beside it, it cannot be read, or has no or no finite
             weights; or when it is in a bundle and links out of it.
     """
-    path = str(path)
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"weights '{path}' do not exist: pass --ckpt_path <file>, or train some")
-    root, target = Path(path).absolute().parent.parent, Path(path).resolve()
-    if Path(path).is_symlink() and (root / "configs").is_dir() and not target.is_relative_to(root.resolve()):
-        raise ValueError(f"weights '{path}' link out of their bundle, to '{target}': put the file itself there")
-    content = Path(path).read_bytes()  # once, so that what is loaded is what was compared
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"weights '{path}' do not exist: pass a file that does, or train some")
+    root, target = path.absolute().parent.parent, path.resolve()
+    if path.is_symlink() and (root / "configs").is_dir() and not target.is_relative_to(root.resolve()):
+        raise WeightsError(f"weights '{path}' link out of their bundle, to '{target}'", "put the file itself there")
+    if path.stat().st_size > MAX_BYTES:
+        fact = f"weights '{path}' have {path.stat().st_size / 1e9:.1f} GB, more than the {MAX_BYTES / 1e9:.1f} GB read"
+        raise WeightsError(fact, "save network.state_dict() alone")
+    content = path.read_bytes()  # once, so that what is loaded is what was compared
     check_sha256(path, content)
     try:
-        state: Any = (_read_safetensors if Path(path).suffix == ".safetensors" else _read_torch)(content)
+        state = _read_safetensors(content) if path.suffix == ".safetensors" else read_torch_file(content)
+        found = _find_state(state)
+        broken = [name for name, tensor in found.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"'{path}' needs safetensors: pip install 'monai-attn[safetensors]'") from error
-    except Exception as error:  # zip, pickle, torch and safetensors each raise their own on a damaged or unsafe file
+    except Exception as error:  # a damaged or hostile file can make any part of this raise anything
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        reason = lines[0].split(". ")[0].rstrip(".")  # torch goes on to advise loading it without weights_only
-        raise ValueError(
-            f"weights '{path}' cannot be read ({reason}): replace the file by an undamaged checkpoint"
-        ) from error
-    while isinstance(state, Mapping) and (nests := [n for n in NESTS if isinstance(state.get(n), Mapping)]):
-        state = state[nests[0]]
-    if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(
-            f"weights '{path}' hold a {type(state).__name__} and no state dict, alone or under {', '.join(NESTS)}: "
-            "save network.state_dict()"
-        )
-    found = {_unwrapped(name): value for name, value in state.items() if isinstance(value, Tensor)}
-    broken = [name for name, tensor in found.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+        fact = f"weights '{path}' cannot be read ({lines[0].rstrip('.')})"
+        raise WeightsError(fact, "replace the file by an undamaged checkpoint") from error
+    if not found:
+        fact = f"weights '{path}' hold a {type(state).__name__} and no state dict, alone or under {', '.join(NESTS)}"
+        raise WeightsError(fact, "save network.state_dict()")
     if broken:
-        raise ValueError(
-            f"weights '{path}' have NaN or infinite values ({broken[0]}): train again, or use another file"
-        )
+        fact = f"weights '{path}' have NaN or infinite values ({broken[0]})"
+        raise WeightsError(fact, "train again, or use another file")
     return found
 
 
-def _read_torch(content: bytes) -> Any:
-    return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+def _find_state(state: Any) -> dict[str, Tensor]:
+    """The innermost state dict of a checkpoint, empty when there is none."""
+    seen: set[int] = set()  # a hostile one can contain itself
+    while isinstance(state, Mapping) and id(state) not in seen:
+        seen.add(id(state))
+        state = next((state[name] for name in NESTS if isinstance(state.get(name), Mapping)), state)
+    if not isinstance(state, Mapping):
+        return {}
+    return {_unwrapped(str(name)): value for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def _read_safetensors(content: bytes) -> dict[str, Tensor]:
@@ -172,9 +194,7 @@ def _read_safetensors(content: bytes) -> dict[str, Tensor]:
 
 
 def _unwrapped(name: str) -> str:
-    while name.startswith(WRAPPERS):
-        name = name.partition(".")[2]
-    return name
+    return name[wrappers.end() :] if (wrappers := WRAPPERS.match(name)) else name
 
 
 def _fit(name: str, tensor: Tensor, wanted: Tensor, adapt_input: str | None) -> Tensor | None:
@@ -198,12 +218,12 @@ def _check(report: LoadedWeights, path: str | PathLike[str], strict: bool, skip_
     wrong = [f"{name} {why}" for name, why in report.skipped.items() if not (skip_head and name.startswith(HEADS))]
     wrong += [f"{name} is missing" for name in report.missing if not (skip_head and name.startswith(HEADS))]
     if strict and wrong:
-        cure = "pass --ckpt_path <weights of this network>, or set network_def to the network they were trained with"
-        kind = "belong to another architecture"
+        differences = f"({wrong[0]}, {len(wrong)} difference(s) in all)"
+        cure = "pass weights of this network, or set `network_def` to the network they were trained with"
         if all(text.startswith(HEADS) for text in wrong):
-            kind, cure = "have another number of classes", f"{cure}; to train on from them, --skip_head True"
-        raise ValueError(f"weights '{path}' {kind} ({wrong[0]}, {len(wrong)} difference(s) in all): {cure}")
+            fact = f"weights '{path}' have another number of classes {differences}"
+            raise OtherClassesError(fact, f"{cure}; to train on from them, set `skip_head`")
+        raise OtherArchitectureError(f"weights '{path}' belong to another architecture {differences}", cure)
     if not any_kernel:  # biases and norms alone fit many a network
-        raise ValueError(
-            f"weights '{path}' have nothing that fits this network ({', '.join(wrong[:2])}): pass weights of its kind"
-        )
+        fact = f"weights '{path}' have nothing that fits this network ({', '.join(wrong[:2])})"
+        raise OtherArchitectureError(fact, "pass weights of its kind")

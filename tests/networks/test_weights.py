@@ -78,7 +78,7 @@ def test_damaged_files_are_named(tmp_path, content):
 
 
 def test_missing_and_foreign_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none\.pt' do not exist: pass --ckpt_path"):
+    with pytest.raises(FileNotFoundError, match=r"none\.pt' do not exist: pass a file that does"):
         load_weights(tiny(), tmp_path / "none.pt")
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(ValueError, match="hold a list and no state dict"):
