@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from .._paths import path_argument
-from ..networks import LoadedWeights, load_weights
+from ..networks import LoadedWeights, OtherArchitectureError, OtherClassesError, load_weights
 
 __all__ = ["load_checkpoint", "warm_start"]
 
@@ -21,9 +21,7 @@ def load_checkpoint(network: nn.Module, ckpt_path: str | PathLike[str]) -> Loade
     Raises:
         ValueError: as there; ``FileNotFoundError`` when there is no such file.
     """
-    inner: Any = getattr(network, "module", network)
-    cure = "pass --ckpt_path <weights of this network>"
-    return _load(inner, "ckpt_path", ckpt_path, cure)
+    return _load(network, "ckpt_path", ckpt_path)
 
 
 def warm_start(
@@ -48,13 +46,18 @@ def warm_start(
     """
     if pretrained is None:
         return None
+    return _load(network, "pretrained", pretrained, skip_head=skip_head, adapt_input=adapt_input)
+
+
+def _load(network: nn.Module, switch: str, path: Any, **options: Any) -> LoadedWeights:
+    """Load weights; where other ones are the cure, name the switch that they came by."""
     inner: Any = getattr(network, "module", network)
-    cure = "pass --pretrained <weights of this network>; those of other classes take --skip_head True"
-    return _load(inner, "pretrained", pretrained, cure, skip_head=skip_head, adapt_input=adapt_input)
-
-
-def _load(network: nn.Module, name: str, path: Any, cure: str, **options: Any) -> LoadedWeights:
     try:
-        return load_weights(network, path_argument(name, path), **options)
-    except (OSError, ValueError) as error:  # which state the fact, and not the switch that leads out
-        raise type(error)(f"{error}; {cure}") from error
+        return load_weights(inner, path_argument(switch, path), **options)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"weights '{path}' do not exist: pass --{switch} <file>, or train some") from error
+    except OtherArchitectureError as error:
+        cure = f"pass --{switch} <weights of this network>, or set network_def to the network they were trained with"
+        if switch == "pretrained" and isinstance(error, OtherClassesError):
+            cure += "; to train on from them, --skip_head True"
+        raise type(error)(error.fact, cure) from error

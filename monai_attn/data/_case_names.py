@@ -14,8 +14,8 @@ class EnsureCased(MapTransform):
     """Give an item without a name under ``case`` that of its image file, and guard its texts from MONAI.
 
     Programs that hold a bundle's parts make items of their own. MONAI Label's has the image's path under
-    ``image_path``, and MONAI 1.6.1's ``Spacingd`` and ``Orientationd`` take whatever stands under ``image_...`` for
-    metadata and call its ``update``. Such a text stays the text that it is, and takes that call.
+    ``image_path``, and MONAI 1.6.1's ``Spacingd`` takes whatever stands under ``image_...`` for metadata and calls its
+    ``update``. Such a text stays the text that it is, and takes that call.
 
     Place it behind ``LoadImaged`` and before the spatial transforms.
 
