@@ -116,8 +116,12 @@ def test_no_folder_no_case_and_too_few_cases_are_three_messages(tmp_path, capsys
     d.dataset(tmp_path / "one", count=1)
     few = r"leave.* 0 case\(s\) for training and 1 for validation: add cases"
     for name, message, found in [
-        ("gone", r"'\S*/gone' does not exist: pass a folder with images and labels in imagesTr/", None),
-        ("empty", r"'\S*/empty' holds no case \(\*\.nii\.gz, .*\): pass ", None),
+        (
+            "gone",
+            r"'\S*/gone' does not exist: (set `dataset_dir` to|pass) a folder with images and labels in imagesTr/",
+            None,
+        ),
+        ("empty", r"'\S*/empty' holds no case \(\*\.nii\.gz, .*\): (set `dataset_dir` to|pass) ", None),
         ("one", few, r"1 case\(s\) leave no fold with some for training and some for validation: add cases"),
     ]:
         with pytest.raises((ValueError, FileNotFoundError), match=message):

@@ -161,8 +161,14 @@ def image_problem(case: dict[str, Any], in_channels: int, spatial_dims: int, sta
     return network_problem(facts, in_channels, spatial_dims, stacks)
 
 
-def why_empty(dataset_dir: str | PathLike[str], labelled: bool) -> str:
-    """What a data set without cases lacks."""
+def why_empty(dataset_dir: str | PathLike[str], labelled: bool, cure: str = "set `dataset_dir` to") -> str:
+    """What a data set without cases lacks.
+
+    Args:
+        dataset_dir: as it was given.
+        labelled: whether labels are wanted.
+        cure: how to name another folder; what such a folder has, follows.
+    """
     root = path_argument("dataset_dir", dataset_dir)
     datalist = datalist_file(root)
     if datalist is not None:
@@ -172,9 +178,9 @@ def why_empty(dataset_dir: str | PathLike[str], labelled: bool) -> str:
     else:
         wanted = f"NIfTI, NRRD or MGZ files in it, in {', '.join(IMAGE_FOLDERS)} or other folders"
     if not root.exists():
-        return f"dataset_dir='{root}' does not exist{explain_misreading(dataset_dir)}: pass a folder with {wanted}"
+        return f"dataset_dir='{root}' does not exist{explain_misreading(dataset_dir)}: {cure} a folder with {wanted}"
     endings = ", ".join(f"*{ending}" for ending in SUFFIXES)
-    return f"dataset_dir='{root}' holds no case ({endings}): pass a folder with {wanted}"
+    return f"dataset_dir='{root}' holds no case ({endings}): {cure} a folder with {wanted}"
 
 
 def network_problem(facts: CaseFacts, in_channels: int, spatial_dims: int, stacks: bool = False) -> str | None:

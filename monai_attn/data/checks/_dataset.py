@@ -61,7 +61,7 @@ def check(
     try:
         cases = find_cases(root, True, in_channels or 1, channel_names)
         if not cases:
-            raise FileNotFoundError(why_empty(root, labelled=True))
+            raise FileNotFoundError(why_empty(root, labelled=True, cure="pass"))
         known = describe_data(root).labels
     except (ValueError, OSError) as error:
         return DataReport(str(root), [], [Finding("error", "", str(error))])
