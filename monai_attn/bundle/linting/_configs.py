@@ -1,47 +1,48 @@
-"""Read config files, and look at each string in them as MONAI would take it."""
+"""Config files as MONAI merges them, and what their references and texts come to; nothing in them is evaluated."""
 
+import ast
+import copy
+import itertools
 import json
+import math
+import posixpath
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from monai.bundle import ConfigParser
 from monai.utils import optional_import
 
-from ._expressions import aliases_of, expression_objections, expression_strings
-from ._finding import LintFinding, shown
-from ._names import CLASS_NAMES, MODULES, target_objection
+from ._allowed import ROOT, UNKNOWN
 
-__all__ = ["config_texts", "lint_strings", "parts_of", "read_config"]
+__all__ = ["IMPORT", "View", "merge", "parse", "parts_of", "read_config", "reference_of", "references_in"]
 
-SUFFIXES = (".json", ".yaml", ".yml")
-NAMES = ("_target_", *CLASS_NAMES)
-ABSOLUTE = re.compile(r"/\w|~[/\\]|~\w+[/\\]|~$|[A-Za-z]:[\\/]|\\\\\w|file:", re.IGNORECASE)
-UPWARDS = re.compile(r"(^|[\\/])\.\.([\\/]|$)")
-MAX_PARTS, MAX_DEPTH = 100_000, 100  # a few lines of YAML can stand for more than any memory holds
-YAML = optional_import("yaml")
+REFERENCE = re.compile(r"@\w*(?:::\w*)*")  # as MONAI matches them
+IMPORT = re.compile(r"\$\s*(import|from)\b")
+PASSING = re.compile(r"str|os\.path\.basename|monai_attn\.bundle\.\w+")  # what they return, they are given
+MAX_PARTS, MAX_DEPTH, MAX_TEXT, MAX_EXPRESSION, MAX_VALUES, MAX_YAML = 100_000, 50, 2000, 4000, 64, 300_000
+MISSING = object()
+yaml, _ = optional_import("yaml")
 
 
-def read_config(path: Path) -> Any:
-    """Content of a config file, JSON or YAML; nothing in it is evaluated.
+def read_config(suffix: str, content: bytes) -> Any:
+    """Content of a JSON or YAML file. Raises errors of many kinds when it cannot be read, or is made to take long."""
+    config = (json.loads if suffix == ".json" else _read_yaml)(content.decode("utf-8"))
+    for _, part in parts_of(config):  # so that whoever goes through it later need not look out
+        if isinstance(part, dict) and not all(isinstance(key, str) for key in part):
+            raise ValueError("a key is not a text: put it in quotes")
+    return config
 
-    Raises:
-        ValueError: when it cannot be read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix.lower() == ".json":
-            content = json.loads(text)
-        elif YAML[1]:
-            content = YAML[0].safe_load(text)
-        else:
-            raise ValueError("it is YAML, and PyYAML is not installed")
-        for _ in parts_of(content):  # so that whoever goes through it later need not look out
-            pass
-    except Exception as error:  # YAML has a family of its own
-        raise ValueError(shown(str(error), 200) or type(error).__name__) from error
-    return content
+
+def _read_yaml(text: str) -> Any:
+    depth = 0
+    for event in yaml.parse(text[:MAX_YAML], yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
+            raise ValueError("it has an alias or a tag (* or !), which can stand for more than any memory holds")
+        plain = isinstance(event, yaml.ScalarEvent) and event.style is None
+        if depth > MAX_DEPTH or len(text) > MAX_YAML or (plain and len(event.value) > MAX_TEXT):
+            raise ValueError("it is too long, too deep, or a word in it is")
+    return yaml.safe_load(text)
 
 
 def parts_of(content: Any) -> Iterator[tuple[str, Any]]:
@@ -54,104 +55,152 @@ def parts_of(content: Any) -> Iterator[tuple[str, Any]]:
     while stack:
         path, depth, node = stack.pop()
         count += 1
-        if count > MAX_PARTS or depth > MAX_DEPTH:
-            raise ValueError(f"it has more than {MAX_PARTS} parts, or is nested more than {MAX_DEPTH} times")
+        if count > MAX_PARTS or depth > MAX_DEPTH or len(path) > MAX_TEXT:
+            raise ValueError(f"it has over {MAX_PARTS} parts, is nested more than {MAX_DEPTH} times, or has long keys")
         yield path, node
         if isinstance(node, dict | list):
             pairs = list(node.items() if isinstance(node, dict) else enumerate(node))
             stack += [(f"{path}::{key}" if path else str(key), depth + 1, value) for key, value in reversed(pairs)]
 
 
-def config_texts(contents: Mapping[str, Any]) -> list[str]:
-    """All ``$`` strings of several configs."""
-    texts = (part for content in contents.values() for _, part in parts_of(content))
-    return [text for text in texts if isinstance(text, str) and text.startswith("$")]
+def merge(*contents: dict[str, Any]) -> dict[str, Any]:
+    """Lay configs over each other as MONAI does: ``a::b`` replaces one leaf, ``+a`` extends.
 
-
-def lint_strings(contents: Mapping[str, Any]) -> Iterator[LintFinding]:
-    """Findings in components, expressions, macros and paths.
-
-    Args:
-        contents: of all configs of a bundle, by their paths in it; an import in one holds for those laid over it.
+    MONAI refuses keys whose place is not there; here they make it, so that what they bring is looked at.
     """
-    aliases = aliases_of(config_texts(contents))
-    for file, content in contents.items():
-        for key, part in parts_of(content):
-            last = key.rpartition("::")[2]
-            if isinstance(part, dict):
-                yield from _component(file, key, part)
-            if not isinstance(part, str):
-                continue
-            if part.startswith("$"):
-                for objection in expression_objections(part, aliases):
-                    yield LintFinding(
-                        file,
-                        key,
-                        f"expression '{shown(part)}': {objection}",
-                        "write it with references and MONAI's parts",
-                    )
-            elif part.startswith("%") and ConfigParser.split_path_id(part[1:])[0]:
-                yield LintFinding(
-                    file, key, f"'{shown(part)}' copies from a file", "put what it copies into the config"
-                )
-            elif last not in NAMES and "." in part and part.split(".")[0] in MODULES and _is_dotted(part):
-                yield LintFinding(file, key, f"'{shown(part)}' names something of Python's", "name a part of MONAI")
-            if last not in NAMES:
-                yield from _paths(file, key, part)
+    result: dict[str, Any] = {}
+    for key, value in [pair for content in contents for pair in copy.deepcopy(content).items()]:
+        *parents, last = key.removeprefix("+").replace("#", "::").split("::")
+        node: Any = result
+        try:
+            for part in map(str.strip, parents):
+                node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+            place: Any = int(last) if isinstance(node, list) else last
+            old = node[place] if key.startswith("+") and (isinstance(node, list) or place in node) else None
+            if isinstance(old, dict) and isinstance(value, dict):
+                old.update(value)
+            elif isinstance(old, list) and isinstance(value, list):
+                old.extend(value)
+            else:
+                node[place] = value
+        except (AttributeError, IndexError, TypeError, ValueError):
+            result[key] = value
+    return result
 
 
-def _is_dotted(text: str) -> bool:
-    return all(name.isidentifier() for name in text.split("."))
+def references_in(text: str) -> list[str]:
+    """The references in a config's text, with their ``@``, as MONAI finds them."""
+    return REFERENCE.findall(text.replace("#", "::"))
 
 
-def _component(file: str, key: str, config: dict[str, Any]) -> Iterator[LintFinding]:
-    prefix = f"{key}::" if key else ""
-    if "_target_" in config:
-        target = config["_target_"]
-        if (objection := _target(target)) is not None:
-            cure = "use a part of monai, monai_attn, torch or ignite, written out"
-            yield LintFinding(file, f"{prefix}_target_", f"'{shown(str(target))}': {objection}", cure)
-        for name in CLASS_NAMES:
-            given = config.get(name, [])
-            for value in given if isinstance(given, list) else [given]:
-                if isinstance(value, str) and (objection := _class_name(value)) is not None:
-                    cure = "name a class of monai or monai_attn, written out"
-                    yield LintFinding(file, f"{prefix}{name}", f"'{shown(value)}': {objection}", cure)
-        if config.get("allow_pickle") not in (None, False):
-            yield LintFinding(file, f"{prefix}allow_pickle", "it unpickles data files", "leave it out")
-        if config.get("weights_only", True) is not True:
-            yield LintFinding(file, f"{prefix}weights_only", "it unpickles what it loads", "leave it out")
-    if "_debug_" in config or config.get("_mode_", "default") not in ("default", "callable"):
-        name = "_debug_" if "_debug_" in config else "_mode_"
-        text = f"'{shown(str(config[name]))}' may start a debugger"
-        yield LintFinding(file, f"{prefix}{name}", text, "leave it out, or use 'callable'")
+def reference_of(node: Any) -> str | None:
+    """The key path of a reference, in an expression or as a config's value; ``None`` for anything else."""
+    match node:
+        case ast.Subscript(ast.Name("__local_refs"), ast.Constant(str() as path)):
+            return path
+        case str() if node.startswith("%") or REFERENCE.fullmatch(node.replace("#", "::")):
+            return node[1:].replace("#", "::")
+    return None
 
 
-def _target(target: Any) -> str | None:
-    if not isinstance(target, str):
-        return "it is no name"
-    if target.startswith(
-        "$"
-    ):  # itself looked at as an expression, but its value would be a name again, if it is a text
-        plain = re.fullmatch(r"\$[@\w.:#]+\.\w+", target)
-        return None if plain else "it is computed"
-    if target.startswith(("@", "%")):
-        return "it is taken from elsewhere"
-    return target_objection(target)
+def parse(text: str) -> ast.expr:
+    """The expression that MONAI makes of a ``$`` string. Raises ``ValueError`` when it is none.
+
+    References are put in as MONAI does, by their text, inside of quotes, too; otherwise what is checked here could
+    differ from what runs there.
+    """
+    code = text.removeprefix("$").replace("#", "::")
+    if len(code) > MAX_EXPRESSION or re.search("[@%]::", code):
+        raise ValueError("it is too long, or has a relative reference, which lint does not follow")
+    for reference in sorted(references_in(code), key=len, reverse=True):
+        code = code.replace(reference, f"__local_refs['{reference[1:]}']")
+    try:
+        return ast.parse(code, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"it cannot be parsed ({getattr(error, 'msg', error)})") from error
 
 
-def _class_name(value: str) -> str | None:
-    if value.startswith(("$", "@", "%")):
-        return "it is not written out"
-    return target_objection(value)
+class View:
+    """One config, or several laid over each other."""
 
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+        self.imports = [key for key, part in parts_of(content) if isinstance(part, str) and IMPORT.match(part)]
+        self.found: dict[str, list[Any]] = {}
 
-def _paths(file: str, key: str, text: str) -> Iterator[LintFinding]:
-    for value in expression_strings(text) if text.startswith("$") else [text.removeprefix("%")]:
-        if ABSOLUTE.match(value):
-            text = f"'{shown(value)}' is an absolute path"
-            yield LintFinding(file, key, text, "start from @bundle_root, or pass it on the command line")
-        elif UPWARDS.search(value) and key != "dataset_dir":  # data need not lie in the bundle
-            yield LintFinding(
-                file, key, f"'{shown(value)}' leads out of the bundle", "keep what it needs in the bundle"
-            )
+    def hands_on_modules(self, path: str) -> bool:
+        """Whether what a key path leads to has an import in it, whose modules could be used where nobody sees which."""
+        return any(not path or f"{key}::".startswith(f"{path}::") for key in self.imports)
+
+    def get(self, path: str) -> Any:
+        """What a key path leads to, ``MISSING`` where there is nothing."""
+        node: Any = self.content
+        try:
+            for part in path.split("::"):
+                node = node[int(part)] if isinstance(node, list) else node[part]
+        except (IndexError, KeyError, TypeError, ValueError):
+            return MISSING
+        return node
+
+    def values(self, value: Any, depth: int = 0) -> list[Any]:
+        """Texts, numbers and constants that a value can come to, ``UNKNOWN`` among them where that cannot be told.
+
+        What refers to nothing, or to itself, comes to nothing: MONAI stops there.
+
+        Args:
+            value: of a config, or a part of an expression.
+            depth: of the search.
+        """
+        if depth > MAX_DEPTH:
+            return [UNKNOWN]
+        if isinstance(value, str) and value.startswith("$"):
+            try:
+                value = parse(value)
+            except ValueError:
+                return [UNKNOWN]
+        if (path := reference_of(value)) is not None:
+            if path == ROOT[1:]:
+                return [ROOT]
+            if path not in self.found:
+                self.found[path] = []
+                content = self.get(path)
+                known = [] if content is MISSING else self.values(content, depth + 1)
+                self.found[path] = [UNKNOWN] if path.startswith("_meta_") else known  # metadata lie elsewhere
+            return self.found[path]
+        match value:
+            case ast.Constant(constant):
+                return [constant]
+            case ast.BinOp(left, ast.Add(), right):
+                return self._joined("".join, [left, right], depth)
+            case ast.JoinedStr(parts):
+                return self._joined("".join, parts, depth)
+            case ast.Call(function, parts, []) if ast.unparse(function) == "os.path.join":
+                return self._joined(lambda texts: posixpath.join(*texts), parts, depth)
+            case ast.Call(ast.Attribute(attr="strftime"), parts):
+                pass
+            case ast.Call(function, parts, keywords) if PASSING.fullmatch(ast.unparse(function)):
+                parts = [*parts, *(keyword.value for keyword in keywords)]
+            case ast.FormattedValue(part, -1, None):
+                parts = [part]
+            case ast.IfExp(_, one, other):
+                parts = [one, other]
+            case list(parts) | ast.BoolOp(_, parts) | ast.List(parts) | ast.Tuple(parts):
+                pass
+            case ast.AST() | dict():
+                return [UNKNOWN]
+            case constant:
+                return [constant]
+        found: list[Any] = []
+        for part in parts:
+            found += self.values(part, depth + 1) if len(found) < MAX_VALUES else [UNKNOWN]
+        return found
+
+    def _joined(self, join: Callable[[list[str]], str], parts: list[Any], depth: int) -> list[Any]:
+        values = [self.values(part, depth + 1) for part in parts]
+        known = all(isinstance(text, str) for text in itertools.chain(*values))
+        if not known or math.prod(map(len, values)) > MAX_VALUES:
+            return [UNKNOWN]
+        if reference_of(parts[0]) is not None:  # absolute ones are reported where they stand
+            values[0] = [text.lstrip("/~") if len(text) > 1 else text for text in values[0]]
+        texts = [join(list(several)) for several in itertools.product(*values)]
+        return texts if all(len(text) < MAX_TEXT for text in texts) else [UNKNOWN]
