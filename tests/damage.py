@@ -8,7 +8,12 @@ from pathlib import Path
 import nibabel as nib
 import nrrd
 import numpy as np
+import pytest
 from conftest import save_nifti
+from monai.transforms import LoadImaged
+
+from monai_attn.data import check
+from monai_attn.data.checks import image_problem
 
 SHAPE = (12, 14, 10)
 BAD = "case_2"
@@ -129,3 +134,17 @@ def write_folds(root: Path, **held: list[str]) -> None:
 def write_patients(root: Path, patients: dict[str, str]) -> None:
     with (root / "cases.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("id", "patient"), *patients.items()])
+
+
+def find_faults_everywhere(path) -> list[str]:
+    """What the check, the check of a header and the reader say of a file."""
+    found = [finding.text for finding in check_alone(path).errors if str(path) in finding.text]
+    with pytest.raises(ValueError, match="'") as caught:
+        LoadImaged("image", reader="monai_attn.data.VolumeReader")({"image": str(path)})
+    return [*found, image_problem({"case": "a", "image": str(path)}, 1, 3), str(caught.value.__cause__ or caught.value)]
+
+
+def check_alone(path):
+    """The report of a data set of this one image."""
+    save_nifti(path.parents[1] / "labels" / f"{path.stem}.nii", arrays(0)[1])
+    return check(path.parents[1], progress=False)

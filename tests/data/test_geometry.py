@@ -4,14 +4,12 @@ import logging
 
 import damage as d
 import nibabel as nib
-import nrrd
 import numpy as np
 import pytest
 from conftest import save_nifti
 from monai.transforms import LoadImaged
 
 from monai_attn.data import InputGridWriter, TrustImageHeaderd, VolumeReader, check, find_cases
-from monai_attn.data.checks import image_problem
 from monai_attn.data.files import open_volume
 
 OBLIQUE = d.turned(20) @ np.array([[-0.8, 0, 0, 40], [0, 0.9, 0, -30], [0, 0, 2.5, 12], [0, 0, 0, 1.0]])
@@ -35,19 +33,6 @@ def pixdim(path, *sizes):
     content = bytearray(path.read_bytes())
     content[80 : 80 + 4 * len(sizes)] = np.array(sizes, "<f4").tobytes()
     path.write_bytes(bytes(content))
-
-
-def faults_everywhere(path) -> list[str]:
-    """What the check, the check of a header and the reader say of a file."""
-    found = [finding.text for finding in check_alone(path).errors if str(path) in finding.text]
-    with pytest.raises(ValueError, match="'") as caught:
-        LOAD({"image": str(path)})
-    return [*found, image_problem({"case": "a", "image": str(path)}, 1, 3), str(caught.value.__cause__ or caught.value)]
-
-
-def check_alone(path):
-    save_nifti(path.parents[1] / "labels" / f"{path.stem}.nii", d.arrays(0)[1])
-    return check(path.parents[1], progress=False)
 
 
 @pytest.mark.parametrize(("sform", "qform"), [(2, 0), (0, 1), (1, 1), (4, 1)])
@@ -75,7 +60,7 @@ def test_a_rounded_spacing_moves_nothing(tmp_path, off):
 def test_a_spacing_that_contradicts_the_affine_is_refused(tmp_path, sform, qform, sizes):
     path = save(tmp_path / "images" / "a.nii", LAS, sform, qform)
     pixdim(path, *sizes)
-    said = faults_everywhere(path)
+    said = d.find_faults_everywhere(path)
     stated = " x ".join(f"{size:.4g}" for size in sizes)
     text = f"'{path}' has the spacing {stated} mm in its header (pixdim), but its affine has 0.8 x 0.9 x 2.5 mm: write"
     assert len(said) == 3
@@ -90,7 +75,7 @@ def test_two_orientations_in_one_header_are_refused(tmp_path, other, axes):
     path = save(tmp_path / "images" / "a.nii", LAS, other=other)
     pixdim(path, 0.8, 0.9, 2.5)
     assert sizes.prod() == pytest.approx(1.8)
-    said = faults_everywhere(path)
+    said = d.find_faults_everywhere(path)
     text = f"'{path}' says two things of its orientation (the sform gives LAS, the qform {axes}): write the right one"
     assert len(said) == 3
     assert all(one.startswith(text) for one in said)
@@ -104,7 +89,7 @@ def test_two_places_in_one_header_are_said(tmp_path, shift, said, caplog):
         LOAD({"image": str(path)})
     text = f"'{path}' has an sform and a qform up to 3 mm apart; the sform is used: check it"
     assert caplog.messages == ([text] if said else [])
-    assert [f.text for f in check_alone(path).findings if f.level == "warning"] == ([text] if said else [])
+    assert [f.text for f in d.check_alone(path).findings if f.level == "warning"] == ([text] if said else [])
 
 
 @pytest.mark.parametrize("sform", [0, 1])
@@ -155,7 +140,7 @@ def test_an_mgz_file_without_a_valid_orientation_is_refused(tmp_path):
     path.write_bytes(nib.MGHImage(d.arrays(0)[0], LAS).to_bytes())
     assert open_volume(path).geometry.faults == ()
     path.write_bytes(path.read_bytes()[:28] + b"\0\0" + path.read_bytes()[30:])
-    (said,) = {one.partition("a.mgh' ")[2] for one in faults_everywhere(path)}
+    (said,) = {one.partition("a.mgh' ")[2] for one in d.find_faults_everywhere(path)}
     assert said == "does not say where its voxels lie (goodRASFlag is 0): write it with an affine"
 
 
@@ -190,59 +175,6 @@ def test_a_label_of_a_micrometre_scan_must_lie_on_it_within_its_own_scale(tmp_pa
     assert "lies elsewhere" in error.text
     save_nifti(tmp_path / "labels" / "a.nii", d.arrays(0)[1], d.moved(1e-6) @ affine)
     assert [f for f in check(tmp_path, progress=False).errors if f.case] == []
-
-
-SPACES = {
-    "left-posterior-superior": (-1, -1, 1),
-    "LPS": (-1, -1, 1),
-    "right-anterior-superior": (1, 1, 1),
-    "RAS": (1, 1, 1),
-    "Right-Anterior-Superior": (1, 1, 1),
-    "left-anterior-superior": (-1, 1, 1),
-    "las": (-1, 1, 1),
-}
-
-
-def save_nrrd(path, affine, space=None, **header):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    named = {"space dimension": 3} if space is None else {"space": space}
-    place = {**named, "space directions": affine[:3, :3].T, "space origin": affine[:3, 3]}
-    nrrd.write(str(path), d.arrays(0)[0], {**place, **header})
-    return path
-
-
-@pytest.mark.parametrize("space", SPACES)
-def test_nrrd_spaces_are_turned_to_ras(tmp_path, space):
-    path = save_nrrd(tmp_path / "a.nrrd", np.diag([*SPACES[space], 1.0]) @ OBLIQUE, space)
-    volume = open_volume(path)
-    np.testing.assert_allclose(volume.affine, OBLIQUE, atol=1e-9)
-    assert volume.geometry.doubts == ()
-    np.testing.assert_allclose(LOAD({"image": str(path)})["image"].affine, OBLIQUE, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("units", "factor"), [(["m"] * 3, 1e-3), (["um"] * 3, 1e3), (["cm"] * 3, 0.1), (["mm"] * 3, 1)]
-)
-def test_nrrd_units_are_converted(tmp_path, units, factor):
-    path = save_nrrd(tmp_path / "a.nrrd", np.diag([factor] * 3 + [1.0]) @ OBLIQUE, "RAS", **{"space units": units})
-    np.testing.assert_allclose(open_volume(path).affine, OBLIQUE, atol=1e-9)
-
-
-@pytest.mark.parametrize("space", ["scanner-xyz", "3D-right-handed", "right-up-superior"])
-def test_nrrd_in_a_space_without_left_is_refused(tmp_path, space):
-    said = faults_everywhere(save_nrrd(tmp_path / "images" / "a.nrrd", OBLIQUE, space))
-    assert len(said) == 3
-    assert len(set(said)) == 1
-    assert f"a.nrrd' lies in the space '{space.lower()}', which does not say where left is: write it as" in said[0]
-
-
-def test_nrrd_in_an_unknown_unit_is_refused_and_without_a_space_is_said(tmp_path):
-    said = faults_everywhere(save_nrrd(tmp_path / "images" / "a.nrrd", OBLIQUE, "RAS", **{"space units": ["inch"] * 3}))
-    assert [one.partition("a.nrrd' ")[2] for one in said] == [
-        "states the units ['inch', 'inch', 'inch']: write it in mm"
-    ] * 3
-    (doubt,) = open_volume(save_nrrd(tmp_path / "b.nrrd", OBLIQUE)).geometry.doubts
-    assert doubt.startswith("does not say where left is (it names no space); its axes are taken as in left-posterior-")
 
 
 @pytest.mark.parametrize("spoil", [(d.SROW_Y, np.nan), (d.PIXDIM_Y, 0)])
