@@ -23,6 +23,7 @@ class Expression:
 
     def __init__(self, view: View, key: str, text: str) -> None:
         self.view = view
+        self.may_lead_out = key == "dataset_dir"  # data may lie beside the bundle
         self.objections: list[str] = []
         self.bound: set[str] = set()
         self.names: Any = None
@@ -57,7 +58,8 @@ class Expression:
                 appended |= {id(value) for value in node.values[1:]}
             if isinstance(node, ast.BinOp | ast.JoinedStr | ast.Call | ast.Constant):
                 for text in self.view.values(node):
-                    if isinstance(text, str) and (objection := text_objection(text, id(node) in appended)):
+                    objection = text_objection(text, id(node) in appended) if isinstance(text, str) else None
+                    if objection is not None and not (self.may_lead_out and objection.startswith("leads")):
                         self._add(f"'{shown(text)}' {objection}")
             if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)):
                 name = node.arg if isinstance(node, ast.arg) else node.id
