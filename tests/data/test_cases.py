@@ -85,7 +85,7 @@ def test_a_folder_called_like_a_number(tmp_path, monkeypatch):
 
 def test_nothing_there_is_no_case_and_the_check_says_why(tmp_path):
     assert find_cases(tmp_path / "missing") == find_cases(tmp_path) == find_cases(tmp_path, labelled=True) == []
-    with pytest.raises(FileNotFoundError, match=r"missing' does not exist: pass a folder"):
+    with pytest.raises(FileNotFoundError, match=r"missing' does not exist: set `dataset_dir` to a folder"):
         check(tmp_path / "missing")
     with pytest.raises(FileNotFoundError, match=r"holds no case .* imagesTr/ with labelsTr/"):
         check(tmp_path, labelled=True)
