@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["read_torch_file"]
+__all__ = ["MAX_STRUCTURE", "read_torch_file"]
 
-MAX_PICKLE = 4 * 2**20  # bytes; 2000 tensors and their optimizer take 0.6 MB
+MAX_STRUCTURE = 4 * 2**20  # bytes; 2000 tensors and their optimizer take 0.6 MB
+MAX_MEMBERS = 100_000
 MAX_SHARING = 8  # how often the same numbers may stand in a file under several names
 STORAGES = {
     f"torch {name}Storage": dtype
@@ -47,6 +48,8 @@ def read_torch_file(content: bytes) -> Any:
     Raises:
         Exception: of many kinds, when it is damaged, holds something else, or would grow.
     """
+    if content.count(b"PK\x01\x02") > MAX_MEMBERS:
+        raise ValueError(f"it has more than {MAX_MEMBERS} members")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
         size = sum(member.file_size for member in members)
@@ -79,8 +82,8 @@ class _Reader:
         if order in self.archive.namelist() and self.archive.read(order) != sys.byteorder.encode():
             raise ValueError(f"its numbers are not {sys.byteorder}-endian")
         name = f"{self.folder}/data.pkl"
-        if self.archive.getinfo(name).file_size > MAX_PICKLE:
-            raise ValueError(f"its structure has more than {MAX_PICKLE / 1e6:.0f} MB")
+        if self.archive.getinfo(name).file_size > MAX_STRUCTURE:
+            raise ValueError(f"its structure has more than {MAX_STRUCTURE / 1e6:.0f} MB")
         stack: list[Any] = []
         marks: list[int] = []
         memo: dict[Any, Any] = {}

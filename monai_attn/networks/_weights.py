@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ._arguments import check_choice
 from ._checksum import WeightsError, check_sha256
-from ._torch_file import read_torch_file
+from ._torch_file import MAX_STRUCTURE, read_torch_file
 
 __all__ = [
     "LoadedWeights",
@@ -190,6 +190,8 @@ def _find_state(state: Any) -> dict[str, Tensor]:
 def _read_safetensors(content: bytes) -> dict[str, Tensor]:
     from safetensors.torch import load  # an extra
 
+    if int.from_bytes(content[:8], "little") > MAX_STRUCTURE:
+        raise ValueError(f"its structure has more than {MAX_STRUCTURE / 1e6:.0f} MB")
     return load(content)
 
 
