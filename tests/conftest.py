@@ -134,6 +134,16 @@ def small() -> Bundle:
 
 
 @pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A bundle of one config and no weights, which lint reads in no time."""
+    for folder in ("configs", "models"):
+        (tmp_path / "tiny" / folder).mkdir(parents=True)
+    for name in ("inference.json", "metadata.json", "logging.conf"):
+        shutil.copy(SHIPPED[-1].root / "configs" / name, tmp_path / "tiny" / "configs" / name)
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
 def loose(tmp_path: Path) -> Path:
     """A copy of a shipped bundle without its spec, so that a change to a config is not just another rendering."""
     root = Path(shutil.copytree(SHIPPED[-1].root, tmp_path / "loose"))

@@ -1,26 +1,14 @@
 """Expressions and targets, one by one: what is refused, and not run, and what passes."""
 
-import shutil
-from pathlib import Path
-
 import pytest
-from conftest import SHIPPED, add_entries
+from conftest import add_entries
 
 from monai_attn.bundle import LintFinding, lint
 from monai_attn.bundle.linting._allowed import find_targets
 
 
-@pytest.fixture
-def small(tmp_path) -> Path:
-    """A bundle of one config, without weights, so that lint takes no time."""
-    (tmp_path / "small" / "configs").mkdir(parents=True)
-    for name in ("inference.json", "metadata.json"):
-        shutil.copy(SHIPPED[-1].root / "configs" / name, tmp_path / "small" / "configs" / name)
-    return tmp_path / "small"
-
-
-def change(small, **entries) -> list[LintFinding]:
-    return lint(add_entries(small, "inference", **entries))
+def change(tiny, **entries) -> list[LintFinding]:
+    return lint(add_entries(tiny, "inference", **entries))
 
 
 @pytest.mark.parametrize(
@@ -149,10 +137,10 @@ def change(small, **entries) -> list[LintFinding]:
         "$monai.data.LMDBDataset(@cases, None)",
     ],
 )
-def test_dangerous_expressions_are_found_and_not_run(small, tmp_path, monkeypatch, expression):
+def test_dangerous_expressions_are_found_and_not_run(tiny, tmp_path, monkeypatch, expression):
     monkeypatch.chdir(tmp_path)
     for place in ({"device": expression}, {"run": [{"_target_": "Compose", "transforms": [expression]}]}):
-        found = change(small, **place)
+        found = change(tiny, **place)
         assert found, place
         assert {finding.file for finding in found} == {"configs/inference.json"}
         assert any(finding.text.startswith("expression ") for finding in found)
@@ -191,9 +179,9 @@ def test_dangerous_expressions_are_found_and_not_run(small, tmp_path, monkeypatc
         "$monai.data.PersistentDataset(@cases, None, @bundle_root + '/cache')",
     ],
 )
-def test_ordinary_expressions_pass(small, expression):
+def test_ordinary_expressions_pass(tiny, expression):
     imports = ["$import monai_attn", "$import math", "$import torch.distributed as dist", "$import numpy as np"]
-    assert change(small, imports=imports, device=expression) == []
+    assert change(tiny, imports=imports, device=expression) == []
 
 
 @pytest.mark.parametrize(
@@ -228,9 +216,9 @@ def test_ordinary_expressions_pass(small, expression):
         *("$@a + 'b'", "$'os.' + 'system'", "$@network.forward", "@name", "%name", ""),
     ],
 )
-def test_targets_that_are_not_on_the_list_are_found(small, target):
+def test_targets_that_are_not_on_the_list_are_found(tiny, target):
     entry = {"_target_": target, "command": "touch x"}
-    found = change(small, network={"_target_": "Compose", "transforms": [entry]})
+    found = change(tiny, network={"_target_": "Compose", "transforms": [entry]})
     assert "network::transforms::0::_target_" in {finding.key for finding in found}
 
 

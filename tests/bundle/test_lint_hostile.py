@@ -4,7 +4,6 @@ import io
 import json
 import os
 import resource
-import shutil
 import socket
 import struct
 import time
@@ -15,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import SHIPPED
 
 from monai_attn.bundle import lint
 from monai_attn.networks._checksum import write_sha256
@@ -160,59 +158,49 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A bundle of one config, without weights."""
-    for folder in ("configs", "models"):
-        (tmp_path / "small" / folder).mkdir(parents=True)
-    for name in ("inference.json", "metadata.json"):
-        shutil.copy(SHIPPED[-1].root / "configs" / name, tmp_path / "small" / "configs" / name)
-    return tmp_path / "small"
-
-
 @pytest.mark.parametrize("name", HOSTILE)
-def test_lint_ends_and_says_what_it_could_not_read(small, monkeypatch, name):
-    monkeypatch.chdir(small)  # a socket's path is short
+def test_lint_ends_and_says_what_it_could_not_read(tiny, monkeypatch, name):
+    monkeypatch.chdir(tiny)  # a socket's path is short
     HOSTILE[name](Path())
     before = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     start = time.monotonic()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, before[1]))
     try:
-        found = lint(small)
+        found = lint(tiny)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
     assert found
     assert time.monotonic() - start < 20
 
 
-def test_lint_gives_up_in_the_end_and_says_so(small, monkeypatch):
+def test_lint_gives_up_in_the_end_and_says_so(tiny, monkeypatch):
     from monai_attn.bundle.linting import _lint
 
     monkeypatch.setattr(_lint, "MAX_SECONDS", 0)
-    assert {finding.text for finding in lint(small)} >= {"lint gave up after 0 s"}
+    assert {finding.text for finding in lint(tiny)} >= {"lint gave up after 0 s"}
 
 
 @pytest.mark.parametrize(
     "name", ["json.py", "torch.py", "typing.py", "sitecustomize.py", "monai/__init__.py", "yaml.py"]
 )
-def test_the_command_imports_nothing_from_the_bundle(small, command, name):
-    (small / name).parent.mkdir(exist_ok=True)
-    (small / name).write_text("open('MARKER', 'w').close()")
-    done = command("monai_attn", "lint", ".", cwd=small)
+def test_the_command_imports_nothing_from_the_bundle(tiny, command, name):
+    (tiny / name).parent.mkdir(exist_ok=True)
+    (tiny / name).write_text("open('MARKER', 'w').close()")
+    done = command("monai_attn", "lint", ".", cwd=tiny)
     assert done.returncode == 1, done.stderr
     assert f"{name}: lint does not know what this is or runs" in done.stdout
-    assert not (small / "MARKER").exists()
+    assert not (tiny / "MARKER").exists()
 
 
-def test_the_function_imports_nothing_from_the_bundle(small, monkeypatch):
+def test_the_function_imports_nothing_from_the_bundle(tiny, monkeypatch):
     import sys
 
-    monkeypatch.chdir(small)
+    monkeypatch.chdir(tiny)
     monkeypatch.syspath_prepend("")
     monkeypatch.delitem(sys.modules, "safetensors", raising=False)
     monkeypatch.delitem(sys.modules, "safetensors.torch", raising=False)
-    (small / "safetensors.py").write_text("open('MARKER', 'w').close()")
-    (small / "models" / "a.safetensors").write_bytes(b"no")
+    (tiny / "safetensors.py").write_text("open('MARKER', 'w').close()")
+    (tiny / "models" / "a.safetensors").write_bytes(b"no")
     assert [finding.file for finding in lint(".")] == ["models/a.safetensors"] * 2 + ["safetensors.py"]
-    assert not (small / "MARKER").exists()
+    assert not (tiny / "MARKER").exists()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -182,24 +181,15 @@ PLANTED: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A bundle of one config, without weights."""
-    (tmp_path / "small" / "configs").mkdir(parents=True)
-    for name in ("inference.json", "metadata.json", "logging.conf"):
-        shutil.copy(SHIPPED[-1].root / "configs" / name, tmp_path / "small" / "configs" / name)
-    return tmp_path / "small"
-
-
-def test_the_bundle_itself_is_clean(small):
-    assert lint(small) == []
+def test_the_bundle_itself_is_clean(tiny):
+    assert lint(tiny) == []
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_planted_bundles_are_found_and_not_run(small, monkeypatch, name):
-    monkeypatch.chdir(small)
-    PLANTED[name](small)
+def test_planted_bundles_are_found_and_not_run(tiny, monkeypatch, name):
+    monkeypatch.chdir(tiny)
+    PLANTED[name](tiny)
     start = time.monotonic()
     assert [finding for finding in lint(".") if finding.text != "nothing uses it"] != []
     assert time.monotonic() - start < 10
-    assert not (small / "MARKER").exists()
+    assert not (tiny / "MARKER").exists()
