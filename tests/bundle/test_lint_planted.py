@@ -193,3 +193,14 @@ def test_planted_bundles_are_found_and_not_run(tiny, monkeypatch, name):
     assert [finding for finding in lint(".") if finding.text != "nothing uses it"] != []
     assert time.monotonic() - start < 10
     assert not (tiny / "MARKER").exists()
+
+
+def test_what_two_overlays_make_together_is_found(tiny):
+    """Each is harmless over its base; over both of them, MONAI would call what the second one names."""
+    overlays = {
+        "one": {"loading": [{"_target_": "LoadImaged", "keys": "image", "reader": "@kind", "command": "touch MARKER"}]},
+        "two": {"kind": "os.system"},
+    }
+    for name, content in overlays.items():
+        (tiny / "configs" / f"{name}.json").write_text(json.dumps({"overlay_of": "inference", **content}))
+    assert "loading::0::reader" in {finding.key for finding in lint(tiny) if finding.file == "configs/one.json"}

@@ -109,12 +109,7 @@ def _ours() -> list[Any]:
 
 
 def text_objection(text: str, appended: bool = False) -> str | None:
-    """Why a text, as a path, leads out of the bundle; ``None`` if it does not.
-
-    Args:
-        text: of a config, or what an expression makes.
-        appended: whether something stands before it.
-    """
+    """Why a text, as a path (``appended`` to something or not), leads out of the bundle; ``None`` if it does not."""
     if not appended and ABSOLUTE.match(text.strip()):
         return "is a URL" if re.match(r"\s*\w\w+:/", text) else "is an absolute path"
     return "leads out of the bundle" if UPWARDS.search(text.strip()) and text != "/" else None
@@ -154,8 +149,8 @@ def _is_reader(value: Any) -> bool:
     """Whether a text, or a class, is a reader's or a writer's."""
     name = value.__name__ if isinstance(value, type) else str(value)
     path = f"{value.__module__}.{name}" if isinstance(value, type) else name
-    ours = path.startswith("monai_attn.data.") and find_known(path) is not None
-    return value is None or name in LISTS["readers"] or ours
+    ours = path.startswith("monai_attn.data.") and isinstance(find_known(path), type)
+    return value is None or name.lower() in LISTS["readers"] or ours
 
 
 def hands_on(owner: Any) -> bool:

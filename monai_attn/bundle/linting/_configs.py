@@ -7,7 +7,7 @@ import json
 import math
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from monai.utils import optional_import
@@ -20,7 +20,6 @@ REFERENCE = re.compile(r"@\w*(?:::\w*)*")  # as MONAI matches them
 IMPORT = re.compile(r"\$\s*(import|from)\b")
 PASSING = re.compile(r"str|os\.path\.basename|monai_attn\.bundle\.\w+")  # what they return, they are given
 MAX_PARTS, MAX_DEPTH, MAX_TEXT, MAX_EXPRESSION, MAX_VALUES, MAX_YAML = 100_000, 50, 2000, 4000, 64, 300_000
-MISSING = object()
 yaml, _ = optional_import("yaml")
 
 
@@ -121,35 +120,35 @@ def parse(text: str) -> ast.expr:
 
 
 class View:
-    """One config, or several laid over each other."""
+    """One config, or several laid over each other; ``others`` could be laid over these, too."""
 
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.content = content
+    def __init__(self, content: dict[str, Any], others: Sequence["View"] = ()) -> None:
+        self.contents: list[dict[str, Any]] = [content, *(other.contents[0] for other in others)]
         self.imports = [key for key, part in parts_of(content) if isinstance(part, str) and IMPORT.match(part)]
+        self.imports += [key for other in others for key in other.imports]
         self.found: dict[str, list[Any]] = {}
 
     def hands_on_modules(self, path: str) -> bool:
         """Whether what a key path leads to has an import in it, whose modules could be used where nobody sees which."""
         return any(not path or f"{key}::".startswith(f"{path}::") for key in self.imports)
 
-    def get(self, path: str) -> Any:
-        """What a key path leads to, ``MISSING`` where there is nothing."""
-        node: Any = self.content
-        try:
-            for part in path.split("::"):
-                node = node[int(part)] if isinstance(node, list) else node[part]
-        except (IndexError, KeyError, TypeError, ValueError):
-            return MISSING
-        return node
+    def get(self, path: str) -> list[Any]:
+        """What a key path leads to in each config that has it."""
+        found = []
+        for content in self.contents:
+            node: Any = content
+            try:
+                for part in path.split("::"):
+                    node = node[int(part)] if isinstance(node, list) else node[part]
+                found.append(node)
+            except (IndexError, KeyError, TypeError, ValueError):
+                continue
+        return found
 
     def values(self, value: Any, depth: int = 0) -> list[Any]:
         """Texts, numbers and constants that a value can come to, ``UNKNOWN`` among them where that cannot be told.
 
         What refers to nothing, or to itself, comes to nothing: MONAI stops there.
-
-        Args:
-            value: of a config, or a part of an expression.
-            depth: of the search.
         """
         if depth > MAX_DEPTH:
             return [UNKNOWN]
@@ -163,8 +162,7 @@ class View:
                 return [ROOT]
             if path not in self.found:
                 self.found[path] = []
-                content = self.get(path)
-                known = [] if content is MISSING else self.values(content, depth + 1)
+                known = self.values(self.get(path), depth + 1)
                 self.found[path] = [UNKNOWN] if path.startswith("_meta_") else known  # metadata lie elsewhere
             return self.found[path]
         match value:
@@ -186,6 +184,8 @@ class View:
                 parts = [one, other]
             case list(parts) | ast.BoolOp(_, parts) | ast.List(parts) | ast.Tuple(parts):
                 pass
+            case dict() if "_target_" not in value:
+                parts = list(value.values())
             case ast.AST() | dict():
                 return [UNKNOWN]
             case constant:

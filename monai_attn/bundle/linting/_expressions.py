@@ -27,7 +27,7 @@ class Expression:
         self.objections: list[str] = []
         self.bound: set[str] = set()
         self.names: Any = None
-        parent = view.get(key.rpartition("::")[0]) if "::" in key else view.content
+        parent = view.get(key.rpartition("::")[0])[0] if "::" in key else {}
         if not IMPORT.match(text):
             try:
                 tree = parse(text)

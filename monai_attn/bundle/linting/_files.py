@@ -24,27 +24,30 @@ MAX_FILES, MAX_CONFIG = 20_000, 4_000_000
 
 def find_files(root: Path) -> Iterator[tuple[str, Path, str]]:
     """All that lies in a bundle: its place there, its path, and what is wrong with it unless it is a regular file."""
-    real, left, count = Path(os.path.realpath(root)), [root], 0
+    left, count = [root], 0
     while left and count < MAX_FILES:
-        path = left.pop()
-        target, objection, count = Path(os.path.realpath(path)), "", count + 1  # unlike resolve, at ease with loops
-        if path.is_symlink() and path != root:
-            if not (target.is_relative_to(real) and target.is_file()):
-                objection = f"it links to '{shown(os.readlink(path))}', which is not a file of the bundle"
-        elif path.is_dir():
-            try:
+        path, count = left.pop(), count + 1
+        try:
+            objection = _objection(path, root)
+            if not objection and path.is_dir():
                 left += sorted(path.iterdir(), reverse=True)
-            except OSError as error:
-                objection = f"it cannot be read ({error.strerror})"
-            if path.name.startswith(".") and path != root:
-                objection = "it is a hidden folder"
-            if not objection:
                 continue
-        elif not path.is_file():
-            objection = "it is not a regular file"
+        except OSError as error:
+            objection = f"it cannot be read ({error.strerror})"
         yield path.relative_to(root).as_posix(), path, objection
     if left:
         yield ".", root, f"it has more than {MAX_FILES} files"
+
+
+def _objection(path: Path, root: Path) -> str:
+    """What is wrong with something in a bundle by itself, empty for regular files and folders."""
+    if path.is_symlink() and path != root:
+        target = Path(os.path.realpath(path))  # unlike resolve, at ease with loops
+        inside = target.is_relative_to(os.path.realpath(root)) and target.is_file()
+        return "" if inside else f"it links to '{shown(os.readlink(path))}', which is not a file of the bundle"
+    if path.is_dir():
+        return "it is a hidden folder" if path.name.startswith(".") and path != root else ""
+    return "" if path.is_file() else "it is not a regular file"
 
 
 def lint_file(place: str, path: Path, configs: dict[str, Any]) -> Iterator[LintFinding]:

@@ -100,20 +100,22 @@ def _lint_configs(contents: dict[str, Any], end: float) -> Iterator[LintFinding]
         yield from lint_metadata(metadata, configs)
         configs[METADATA] = {"_meta_": metadata}  # where MONAI puts it
         stacks.insert(0, (METADATA,))
+    views = [View(merge(content)) for content in configs.values()]
     seen: set[tuple[str, str]] = set()
     for stack in stacks:
-        found = list(_attempt(stack[-1], _lint_view(stack[-1], [configs[file] for file in stack], end)))
+        stacked = [configs[file] for file in stack]
+        found = list(_attempt(stack[-1], _lint_view(stack[-1], stacked, views, end)))
         if len(stack) > 1:  # what is wrong with one of these is said already
             found = [finding for finding in found if not any((file, finding.text) in seen for file in stack)]
         seen |= {(stack[-1], finding.text) for finding in found}
         yield from (replace(finding, key=finding.key.removeprefix("_meta_::")) for finding in found)
 
 
-def _lint_view(file: str, contents: list[dict[str, Any]], end: float) -> Iterator[LintFinding]:
+def _lint_view(file: str, contents: list[dict[str, Any]], views: list[View], end: float) -> Iterator[LintFinding]:
     """Findings in components, expressions, macros and texts of configs that are laid over each other."""
     owners: dict[str, Any] = {"": None}  # the component's class that a part of the config belongs to
-    view = View(merge(*contents))
-    for key, part in parts_of(view.content):
+    view = View(merge(*contents), views)
+    for key, part in parts_of(view.contents[0]):
         owners[key] = owners[key.rpartition("::")[0]]
         found: Iterable[tuple[str, str, str]] = ()
         if time.monotonic() > end:
@@ -144,9 +146,9 @@ def _dict_objections(view: View, key: str, config: dict[str, Any], owner: Any) -
             yield name, "MONAI takes this key for a path", "write it without :: and #"
         if (objection := text_objection(name)) is not None:
             yield name, f"the key {objection}", PLACE
-        if is_watched(name) and (key or "_target_" in config):
+        if is_watched(name):
             plain = isinstance(value, str) and value.startswith("$")
-            names = Expression(view, f"{key}::{name}", value).names if plain else _targets(value)[0]
+            names = Expression(view, f"{key}::{name}".removeprefix("::"), value).names if plain else _targets(value)[0]
             given[name] = (view.values(value), names)
     for name, text in argument_objections(owner, given):
         yield name, f"'{shown(str(config.get(name)))}': {text}", KNOWN
