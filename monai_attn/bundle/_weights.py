@@ -52,10 +52,15 @@ def warm_start(
 def _load(network: nn.Module, switch: str, path: Any, **options: Any) -> LoadedWeights:
     """Load weights; where other ones are the cure, name the switch that they came by."""
     inner: Any = getattr(network, "module", network)
+    file = path_argument(switch, path)
     try:
-        return load_weights(inner, path_argument(switch, path), **options)
+        return load_weights(inner, file, **options)
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"weights '{path}' do not exist: pass --{switch} <file>, or train some") from error
+        earlier = sorted(str(file) for file in Path(path).parent.glob(f"earlier_training*/{Path(path).name}"))
+        there = f" (earlier ones are in '{earlier[0]}')" if earlier else ""
+        raise FileNotFoundError(
+            f"weights '{path}' do not exist{there}: pass --{switch} <file>, or train some"
+        ) from error
     except OtherArchitectureError as error:
         cure = f"pass --{switch} <weights of this network>, or set network_def to the network they were trained with"
         if switch == "pretrained" and isinstance(error, OtherClassesError):

@@ -72,6 +72,11 @@ class CheckedDataset(CacheDataset):
         """
         if self.is_prepared:
             return
+        self._check()
+        self.is_prepared = True
+        super().set_data(self.data)
+
+    def _check(self) -> None:
         if not self.is_checked:
             self.require_class_names()
             require_cases(
@@ -83,8 +88,7 @@ class CheckedDataset(CacheDataset):
                 self.stacks,
                 self.trust_image_header,
             )
-        self.is_checked = self.is_prepared = True
-        super().set_data(self.data)
+        self.is_checked = True
 
     def require_class_names(self) -> None:
         """Raise ``ValueError`` when there is not one name for each class of the network but the background."""
@@ -97,8 +101,10 @@ class CheckedDataset(CacheDataset):
 
     def __getitem__(self, index: int | slice | Sequence[int]) -> Any:
         """Item ``index``, as of ``CacheDataset``."""
-        if not self.is_prepared and get_worker_info() is None:  # a worker would fill a cache that nobody else sees
+        if get_worker_info() is None:
             self.prepare()
+        else:  # which would fill a cache that nobody else sees
+            self._check()
         return super().__getitem__(index)
 
 

@@ -126,7 +126,7 @@ def set_aside(folder: Path, target: Path, *names: str) -> None:
             if path.is_file():
                 target.mkdir(exist_ok=True)
                 path.replace(target / path.name)
-                logger.warning("'%s' is of an earlier training, or damaged: moved to '%s'", path, target)
+                logger.warning("'%s' was there before, or is damaged: moved to '%s'", path, target)
 
 
 def earlier_folder(folder: Path) -> Path:
