@@ -56,11 +56,10 @@ def _load(network: nn.Module, switch: str, path: Any, **options: Any) -> LoadedW
     try:
         return load_weights(inner, file, **options)
     except FileNotFoundError as error:
-        earlier = sorted(str(file) for file in Path(path).parent.glob(f"earlier_training*/{Path(path).name}"))
-        there = f" (earlier ones are in '{earlier[0]}')" if earlier else ""
-        raise FileNotFoundError(
-            f"weights '{path}' do not exist{there}: pass --{switch} <file>, or train some"
-        ) from error
+        earlier = sorted(map(str, file.parent.glob(f"earlier_training*/{file.name}")))
+        there = f" (earlier ones are '{earlier[0]}')" if earlier else ""
+        cure = f"pass --{switch} <file>, or train some"
+        raise FileNotFoundError(f"weights '{file}' do not exist{there}: {cure}") from error
     except OtherArchitectureError as error:
         cure = f"pass --{switch} <weights of this network>, or set network_def to the network they were trained with"
         if switch == "pretrained" and isinstance(error, OtherClassesError):

@@ -42,9 +42,10 @@ def test_nothing_is_read_before_the_first_item_is_asked_for(cases):
         dataset[0]
 
 
-@pytest.mark.parametrize(
-    "ask", [lambda d: d.prepare(), lambda d: d[3], lambda d: next(iter(DataLoader(d, num_workers=1)))]
-)
+ASKING = [lambda d: d.prepare(), lambda d: d[3], lambda d: next(iter(DataLoader(d, num_workers=1)))]
+
+
+@pytest.mark.parametrize("ask", ASKING)
 def test_a_label_off_its_image_is_refused_by_whoever_asks(cases, ask):
     shift(Path(cases[1]["label"]))
     with pytest.raises(ValueError, match=r"label '.*case_1.nii.gz' lies elsewhere than its image"):
