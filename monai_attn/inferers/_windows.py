@@ -1,6 +1,6 @@
 """The sliding window of the bundles: 2D and 3D, on images and on stacks of slices, with test-time flips."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,13 +24,20 @@ class WindowInferer(SlicewiseInferer):
         flip_axes: spatial axes to flip; the logits are the mean over all combinations. None switches flips off.
         swap: pairs of channels that change places under a flip along axis 0, from left to right for images in RAS, such
             as ``[[3, 4]]``.
-        options: further arguments of ``SlidingWindowInferer``, such as ``sw_batch_size``, ``overlap`` and ``mode``.
+        window: further arguments of ``SlidingWindowInferer`` in a mapping, for configs that share them, such as
+            ``cval``, what is put around an image that is smaller than the window.
+        options: further arguments of it, which go before those of ``window``.
     """
 
     def __init__(
-        self, roi_size: Any, flip_axes: Sequence[int] = (), swap: Sequence[Sequence[int]] = (), **options: Any
+        self,
+        roi_size: Any,
+        flip_axes: Sequence[int] = (),
+        swap: Sequence[Sequence[int]] = (),
+        window: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(roi_size, **options)
+        super().__init__(roi_size, **{**(window or {}), **options})
         self.flip_axes, self.swap = list(flip_axes), [tuple(pair) for pair in swap]
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -112,7 +112,7 @@ def test_preprocessing_is_the_same_in_training_and_use(root):
     assert parsers["evaluate"]["image_transforms"] == parsers["inference"]["image_transforms"]
     for name, node in (("train", "train"), ("train", "validate"), ("evaluate", None), ("inference", None)):
         config = parsers[name] if node is None else parsers[name][node]
-        assert config["preprocessing"]["transforms"].startswith("$@loading + @image_transforms")
+        assert config["preprocessing"]["transforms"].startswith(("$@loading + @image", "$@train::loading + @image"))
 
 
 def test_every_component_is_public_and_takes_its_arguments(config):

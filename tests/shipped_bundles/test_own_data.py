@@ -109,7 +109,7 @@ def test_the_transform_refuses_another_shape(tmp_path):
     root = d.dataset(tmp_path, count=1)
     d.edit(d.label(root, "case_0"), lambda v: v[1:])
     config = parser("train", root, trust_image_header=True)
-    loading = config.get_parsed_content("loading")
+    loading = config.get_parsed_content("train::loading")
     item = Compose(loading[:3])(config.get_parsed_content("split::cases")[0])
     with pytest.raises(ValueError, match=r"label has the shape \(11, 14, 10\), but image \(12, .*: resample it"):
         TrustImageHeaderd("label")(item)

@@ -92,9 +92,7 @@ def label_transforms(geometry: PlannedGeometry, spatial_dims: int) -> list[dict[
     return _placing(geometry, "label", "nearest")
 
 
-def augmentation(
-    fingerprint: Fingerprint, geometry: PlannedGeometry, nothing: float
-) -> tuple[list[dict[str, Any]], list[int]]:
+def augmentation(fingerprint: Fingerprint, geometry: PlannedGeometry) -> tuple[list[dict[str, Any]], list[int]]:
     """Random steps of training, and the axes along which flips make sense."""
     dims, pairs = fingerprint.spatial_dims, left_right_pairs(fingerprint.class_names)
     region = [round(n * MARGIN) for n in geometry.patch_size]
@@ -107,7 +105,7 @@ def augmentation(
     flips = flip_axes(fingerprint)
     smooth = {f"sigma_{axis}": [0.3, 1.0] for axis in "xyz"[:dims]}
     steps: list[dict[str, Any]] = [
-        {"_target_": "SpatialPadd", "keys": "image", "spatial_size": region, "constant_values": nothing},
+        {"_target_": "SpatialPadd", "keys": "image", "spatial_size": region, "value": "@padding_value"},
         {"_target_": "SpatialPadd", "keys": "label", "spatial_size": region},
         {"_target_": "EnsureTyped", "keys": BOTH, "track_meta": False},
         {
@@ -167,10 +165,11 @@ def make_spec(
         the spec, as :func:`monai_attn.bundle.render` takes it, and one sentence for each choice.
     """
     steps, nothing, why = image_transforms(fingerprint, geometry)
-    random_steps, flips = augmentation(fingerprint, geometry, nothing)
+    random_steps, flips = augmentation(fingerprint, geometry)
     pairs = left_right_pairs(fingerprint.class_names)
     common: dict[str, Any] = {
         "patch_size": list(geometry.patch_size),
+        "padding_value": nothing,
         "class_names": list(fingerprint.class_names),
         "network_def": network_definition(fingerprint, geometry, width),
         "image_transforms": steps,
