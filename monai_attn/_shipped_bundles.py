@@ -24,6 +24,7 @@ class BundleInfo:
         spatial_dims: 2 or 3.
         dice: mean Dice on held-out cases, from the bundle's metadata; NaN if not given there.
         megabytes: size of the weights in MB (10**6 bytes).
+        expected_input: what images it is for.
     """
 
     name: str
@@ -32,6 +33,7 @@ class BundleInfo:
     spatial_dims: int
     dice: float
     megabytes: float
+    expected_input: str = ""
 
 
 def bundle_dir(name: str) -> Path:
@@ -75,6 +77,7 @@ def list_bundles() -> list[BundleInfo]:
                 spatial_dims=len(image["spatial_shape"]),
                 dice=metadata.get("eval_metrics", {}).get("dice_mean", float("nan")),
                 megabytes=weights.stat().st_size / 1e6 if weights.is_file() else 0.0,
+                expected_input=metadata.get("expected_input", ""),
             )
         )
     return infos

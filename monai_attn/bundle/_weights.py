@@ -1,27 +1,65 @@
 """The weights that a config names: to predict with, or to start a training run from."""
 
+import logging
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from .._paths import path_argument
-from ..networks import LoadedWeights, OtherArchitectureError, OtherClassesError, load_weights
+from ..data import CheckedDataset, TrainingRanges, image_digest
+from ..networks import (
+    LoadedWeights,
+    OtherArchitectureError,
+    OtherClassesError,
+    load_weights,
+    read_training_note,
+)
+from ._distributed import not_main
 
 __all__ = ["load_checkpoint", "warm_start"]
 
+logger = logging.getLogger(__name__)
 
-def load_checkpoint(network: nn.Module, ckpt_path: str | PathLike[str]) -> LoadedWeights:
+
+def load_checkpoint(
+    network: nn.Module, ckpt_path: str | PathLike[str], scored: CheckedDataset | None = None
+) -> LoadedWeights:
     """Load the weights to predict with.
 
     Args:
         network: the network, bare or wrapped for several processes.
         ckpt_path: checkpoint, as for :func:`monai_attn.load_weights`.
+        scored: cases that will be scored: the log says how many of them trained the weights.
 
     Raises:
-        ValueError: as there; ``FileNotFoundError`` when there is no such file.
+        ValueError: as there, or as ``CheckedDataset.prepare``; ``FileNotFoundError`` when there is no such file.
     """
-    return _load(network, "ckpt_path", ckpt_path)
+    loaded = _load(network, "ckpt_path", ckpt_path)
+    if scored is not None:
+        scored.prepare()
+        if not not_main():
+            _compare_images(scored, path_argument("ckpt_path", ckpt_path))
+    return loaded
+
+
+def _compare_images(scored: CheckedDataset, weights: Path) -> None:
+    """Say which cases the weights have learnt, since scores of these say little about other cases."""
+    ranges = TrainingRanges.from_note(read_training_note(weights))
+    if ranges is None:
+        logger.warning("weights '%s' do not say which images trained them: scores of these would flatter", weights)
+        return
+    learnt = [facts.case for facts in scored.facts if image_digest(facts) in ranges.images]
+    if learnt:
+        logger.warning(
+            "%d of %d case(s) trained these weights (%s), so their scores flatter: set `fold` to score others alone",
+            len(learnt),
+            len(scored.facts),
+            ", ".join(learnt[:3]) + (", ..." if learnt[3:] else ""),
+        )
+    else:
+        logger.info("none of the %d case(s) trained these weights", len(scored.facts))
 
 
 def warm_start(

@@ -47,10 +47,10 @@ def _one_line(error: Exception) -> str:
 
 
 def _list(_options: Namespace) -> int:
-    rows = [("name", "task", "modality", "dims", "Dice", "MB")]
+    rows = [("name", "task", "modality", "dims", "Dice", "MB", "takes")]
     for info in list_bundles():
         numbers = (f"{info.spatial_dims}D", f"{info.dice:.3f}", f"{info.megabytes:.1f}")
-        rows.append((info.name, info.task, info.modality, *numbers))
+        rows.append((info.name, info.task, info.modality, *numbers, info.expected_input))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

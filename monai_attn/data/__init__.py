@@ -5,9 +5,11 @@ from ._case_dataset import CaseDataset, PartialBatch, SetAside, collate_cases, f
 from ._case_names import EnsureCased
 from ._cases import LABEL_FOLDERS, case_name, find_cases, find_channel_names, image_files
 from ._checked_dataset import CheckedDataset, prepare_training
+from ._compare import CompareImaged, CompareVolumesd
 from ._fingerprint import Fingerprint, measure
 from ._patients import find_patients
 from ._split import known_folds, read_folds, split_cases, validation_cases
+from ._training_ranges import TrainingRanges, image_digest, measure_ranges
 from ._transforms import KeepLargestInSlicesd, NormalizeSlicesd, RandFlipSwapd, SqueezeSliced, TrustImageHeaderd
 from .checks import CaseFacts, DataReport, Finding, check, digest_cases, require_cases, require_training_cases
 from .files import AtomicSaveImaged, InputGridWriter, InputNameLayout, VolumeReader, is_finished, label_dtype
@@ -18,6 +20,8 @@ __all__ = [
     "CaseDataset",
     "CaseFacts",
     "CheckedDataset",
+    "CompareImaged",
+    "CompareVolumesd",
     "DataReport",
     "EnsureCased",
     "Finding",
@@ -31,6 +35,7 @@ __all__ = [
     "RandFlipSwapd",
     "SetAside",
     "SqueezeSliced",
+    "TrainingRanges",
     "TrustImageHeaderd",
     "VolumeReader",
     "case_name",
@@ -41,11 +46,13 @@ __all__ = [
     "find_cases",
     "find_channel_names",
     "find_patients",
+    "image_digest",
     "image_files",
     "is_finished",
     "known_folds",
     "label_dtype",
     "measure",
+    "measure_ranges",
     "prepare_training",
     "read_folds",
     "remove_leftovers",

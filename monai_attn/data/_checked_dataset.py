@@ -11,7 +11,7 @@ from torch.utils.data import get_worker_info
 
 from ..networks import NetworkShape, network_shape
 from ._cases import named_case
-from .checks import require_cases, require_training_cases
+from .checks import CaseFacts, require_cases, require_training_cases
 
 __all__ = ["CheckedDataset", "prepare_training"]
 
@@ -60,6 +60,7 @@ class CheckedDataset(CacheDataset):
         self.cases = [named_case(case) for case in data]
         self.data = self.cases * self.repeats
         self.cache_num, self._cache, self._hash_keys = 0, [], []
+        self.facts: list[CaseFacts] = []
         self.is_checked = self.is_prepared = False
 
     def prepare(self) -> None:
@@ -79,7 +80,7 @@ class CheckedDataset(CacheDataset):
     def _check(self) -> None:
         if not self.is_checked:
             self.require_class_names()
-            require_cases(
+            self.facts = require_cases(
                 self.cases,
                 self.dataset_dir,
                 self.shape.in_channels,
@@ -126,7 +127,7 @@ def prepare_training(training: Any, validation: Any, fold: int | str | None = No
         return
     held_back = validation.cases if isinstance(validation, CheckedDataset) else []
     training.require_class_names()
-    require_training_cases(
+    facts = require_training_cases(
         [*training.cases, *held_back],
         training.dataset_dir,
         training.shape.in_channels,
@@ -136,10 +137,10 @@ def prepare_training(training: Any, validation: Any, fold: int | str | None = No
         trust_image_header=training.trust_image_header,
         spacing_mm=_spacing_mm(training.transform),
     )
-    training.is_checked = True
+    training.is_checked, training.facts = True, facts[: len(training.cases)]
     training.prepare()
     if isinstance(validation, CheckedDataset):
-        validation.is_checked = True
+        validation.is_checked, validation.facts = True, facts[len(training.cases) :]
         validation.prepare()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from monai.engines import SupervisedTrainer
 
-from ..data import CheckedDataset, digest_cases, prepare_training
+from ..data import CheckedDataset, digest_cases, measure_ranges, prepare_training
 from ..errors import explain
 from ..handlers import TrainingCheckpoints, interruptible, only_training_in
 
@@ -64,7 +64,8 @@ class CheckedTrainer(SupervisedTrainer):
         validation = getattr(checkpoints.evaluator.data_loader, "dataset", None)
         prepare_training(training, validation, checkpoints.settings.get("fold"))
         with only_training_in(checkpoints.prepare_folder()) if checkpoints.writes else nullcontext():
-            if checkpoints.begin(self, {"training": _digests(training), "validation": _digests(validation)}):
+            digests = {"training": _digests(training), "validation": _digests(validation)}
+            if checkpoints.begin(self, digests, _trained_on(training)):
                 with interruptible(self, checkpoints.evaluator):
                     self._run()
 
@@ -76,6 +77,15 @@ class CheckedTrainer(SupervisedTrainer):
             if plain is None:
                 raise
             raise plain from error
+
+
+def _trained_on(dataset: Any) -> dict[str, Any] | None:
+    """What the weights shall say of the cases that train them."""
+    if not isinstance(dataset, CheckedDataset):
+        return None
+    shape = dataset.shape
+    ranges = measure_ranges(dataset.facts, shape.spatial_dims, shape.out_channels)
+    return None if ranges is None else ranges.to_note()
 
 
 def _digests(dataset: Any) -> dict[str, str]:

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from .._atomic_files import make_folder, remove_leftovers
 from .._paths import path_argument
+from ..networks import state_with_note
 from ..networks._weights import read_weights
 from ._checkpoint_files import (
     checkpoint_files,
@@ -76,6 +77,7 @@ class TrainingCheckpoints:
         self.config = {key: digest(value) for key, value in (config or {}).items()}
         self.resumes = False
         self.data: Mapping[str, Mapping[str, str]] = {}
+        self.note: Mapping[str, Any] | None = None
         self._started = False
         self._own: set[str] = set()  # files of this training, not of one before it
         self._earlier: Path | None = None
@@ -102,12 +104,13 @@ class TrainingCheckpoints:
             make_folder(self.folder, "set an `output_dir` that can be written")
         return self.folder
 
-    def begin(self, trainer: Any, data: Mapping[str, Mapping[str, str]]) -> bool:
+    def begin(self, trainer: Any, data: Mapping[str, Mapping[str, str]], note: Mapping[str, Any] | None = None) -> bool:
         """Get ready for a run of the trainer; the first one resumes where that is asked for.
 
         Args:
             trainer: before it runs.
             data: digest of each case's files by name, for ``training`` and ``validation``.
+            note: what the weights shall say of the training cases, see :func:`monai_attn.networks.state_with_note`.
 
         Returns:
             whether there is something to train; not where the checkpoint is of the last epoch.
@@ -116,7 +119,7 @@ class TrainingCheckpoints:
             FileNotFoundError: when there is no checkpoint to resume from.
             ValueError: when all are damaged, or classes, network or cases are others than the checkpoint's.
         """
-        self.data = data
+        self.data, self.note = data, note
         if self._started or not self.resumes:
             return True
         self._resume(trainer)
@@ -216,7 +219,7 @@ class TrainingCheckpoints:
         if name not in self._own:
             self._set_aside(name)
             self._own.add(name)
-        save_whole(self.folder / name, self.network.state_dict())
+        save_whole(self.folder / name, state_with_note(self.network, self.note))
 
     def _set_aside(self, *names: str) -> None:
         """Move files of an earlier training to a folder of their own, one for all that this training moves."""

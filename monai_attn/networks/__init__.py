@@ -1,6 +1,7 @@
 """Networks, their blocks, and their weights."""
 
 from ._shape import NetworkShape, network_shape
+from ._training_note import read_training_note, state_with_note
 from ._weights import (
     LoadedWeights,
     OtherArchitectureError,
@@ -24,4 +25,6 @@ __all__ = [
     "load_networks",
     "load_weights",
     "network_shape",
+    "read_training_note",
+    "state_with_note",
 ]

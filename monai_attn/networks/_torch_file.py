@@ -8,6 +8,8 @@ import io
 import pickletools
 import sys
 import zipfile
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -61,6 +63,16 @@ def read_torch_file(content: bytes) -> Any:
         return _Reader(archive, folders.pop(), len(content)).read()
 
 
+class StateDict(dict[str, Any]):
+    """What stands for torch's ``OrderedDict``.
+
+    Attributes:
+        metadata: what torch keeps beside the tensors, such as versions of modules.
+    """
+
+    metadata: Mapping[str, Any] = MappingProxyType({})
+
+
 class _Reader:
     """Interpret the opcodes that ``torch.save`` writes for containers of tensors."""
 
@@ -70,7 +82,7 @@ class _Reader:
         self.buffers: dict[str, Tensor] = {}
         self.known: dict[str, Any] = {
             **STORAGES,
-            "collections OrderedDict": dict,
+            "collections OrderedDict": StateDict,
             "torch._utils _rebuild_tensor_v2": self._tensor,
             "torch._utils _rebuild_tensor_v3": self._tensor,
             "torch._utils _rebuild_parameter": lambda tensor, *_: tensor,
@@ -125,11 +137,14 @@ class _Reader:
                     stack.append(self._storage(*stack.pop()))
                 case "REDUCE":
                     function, arguments = pop(2)
-                    if function is dict and arguments:  # it would copy them, each time
+                    if function is StateDict and arguments:  # it would copy them, each time
                         raise ValueError("an OrderedDict is written in another way than torch does")
                     stack.append(function(*arguments))
-                case "BUILD":  # attributes of a state dict, such as versions of its modules
-                    stack.pop()
+                case "BUILD":  # attributes of a state dict
+                    (attributes,) = pop(1)
+                    found = attributes.get("_metadata") if isinstance(attributes, dict) else None
+                    if isinstance(found, dict) and isinstance(stack[-1], StateDict):
+                        stack[-1].metadata = found
                 case "PROTO" | "STOP":
                     pass
                 case other:

@@ -30,6 +30,7 @@ def describe_bundle(name: str, fingerprint: Fingerprint, spec: dict[str, Any], d
     numbered = ["image" if count == 1 else f"channel {k}" for k in range(count)]
     channels = list(fingerprint.channel_names) or spec["common"].get("channel_names") or numbered
     shape = {"spatial_shape": patch, "dtype": "float32", "value_range": [], "is_patch_data": True}
+    extent = " x ".join(f"{size:.3g}" for size in fingerprint.extent_mm)
     return {
         "version": "0.1.0",
         "changelog": {"0.1.0": "planned"},
@@ -40,6 +41,7 @@ def describe_bundle(name: str, fingerprint: Fingerprint, spec: dict[str, Any], d
         "copyright": "the weights are those of whoever trains them",
         "data_source": data_name,
         "image_classes": f"{network['in_channels']} channel(s) of {fingerprint.modality}: {', '.join(channels)}",
+        "expected_input": f"{fingerprint.modality} with about {extent} mm in view, as in training",
         "label_classes": f"single channel, 0 background, {listed}",
         "pred_classes": f"{len(classes) + 1} channels of logits: background, {', '.join(classes)}",
         "eval_metrics": {},

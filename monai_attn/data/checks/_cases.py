@@ -41,7 +41,7 @@ def require_cases(
     num_classes: int | None = None,
     stacks: bool = False,
     trust_image_header: bool = False,
-) -> None:
+) -> list[CaseFacts]:
     """Read every file and stop at the first case that the network cannot take; log the warnings.
 
     Args:
@@ -54,13 +54,16 @@ def require_cases(
         stacks: whether a 2D network may be given 3D images, as stacks of slices.
         trust_image_header: let a label of its image's shape pass whatever its affine says.
 
+    Returns:
+        what was measured, in the order of the cases.
+
     Raises:
         FileNotFoundError: when the folder does not exist or holds no case, or a label is missing.
         ValueError: when a file cannot be read or does not fit, or two files give one case.
     """
     labelled = num_classes is not None
     require_names(cases, dataset_dir, labelled)
-    warnings = []
+    warnings, measured = [], []
     for facts, findings in inspect_for_network(cases, in_channels, spatial_dims, stacks, labelled, trust_image_header):
         for finding in findings:
             if finding.level == "error":
@@ -69,7 +72,9 @@ def require_cases(
         if problem:
             raise ValueError(problem)
         warnings += findings
+        measured.append(facts)
     log_warnings(warnings, dataset_dir)
+    return measured
 
 
 def require_names(cases: list[dict[str, Any]], dataset_dir: str | PathLike[str], labelled: bool) -> None:

@@ -94,7 +94,7 @@ def require_training_cases(
     patient_regex: str | None = None,
     trust_image_header: bool = False,
     spacing_mm: Sequence[float] | None = None,
-) -> None:
+) -> list[CaseFacts]:
     """Check what a training is about to use, each file and across cases; log the warnings.
 
     Args:
@@ -108,6 +108,9 @@ def require_training_cases(
         patient_regex: see there.
         trust_image_header: let a label of its image's shape pass whatever its affine says.
         spacing_mm: to which the network's cases are resampled, if they are.
+
+    Returns:
+        what was measured, in the order of the cases.
 
     Raises:
         FileNotFoundError: when the folder does not exist or holds no case, or a file is missing.
@@ -127,6 +130,7 @@ def require_training_cases(
     log_warnings(findings, dataset_dir)
     if patients is None:
         logger.warning(UNCHECKED)
+    return [facts for facts, _ in inspected]
 
 
 def find_across_cases(
