@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 
 from .._paths import path_argument
+from ..handlers._checkpoints import BEST, LAST
 
 __all__ = ["checkpoints"]
 
@@ -15,7 +16,7 @@ def checkpoints(
 ) -> list[str]:
     """Checkpoints of an ensemble: those given, or all ``models/*.pt`` of a bundle, sorted by name.
 
-    States of a training, ``checkpoint_epoch*.pt``, are not among these.
+    States of a training run, ``checkpoint_epoch*.pt``, are not among these, nor is its last network beside its best one.
 
     Args:
         bundle_root: the bundle.
@@ -32,6 +33,9 @@ def checkpoints(
         return [ckpt_paths] if isinstance(ckpt_paths, str) else [str(path) for path in ckpt_paths]
     folder = path_argument("bundle_root", bundle_root) / "models"
     found = sorted(str(path) for path in folder.glob("*.pt") if not path.name.startswith("checkpoint_epoch"))
+    best, last = str(folder / BEST), str(folder / LAST)
+    if best in found and last in found:
+        found.remove(last)
     if not found:
         raise FileNotFoundError(f"'{folder}' has no *.pt: pass --ckpt_paths \"['a.pt','b.pt']\"")
     return found

@@ -7,7 +7,7 @@ from typing import Any
 from monai.engines import SupervisedTrainer
 
 from ..data import CheckedDataset, digest_cases, measure_ranges, prepare_training
-from ..errors import explain
+from ..errors import TrainingInterrupted, explain
 from ..handlers import TrainingCheckpoints, interruptible, only_training_in
 
 __all__ = ["CheckedTrainer"]
@@ -38,6 +38,7 @@ class CheckedTrainer(SupervisedTrainer):
     ) -> None:
         super().__init__(*arguments, **options)
         self.checkpoints = checkpoints
+        self._trackers = [h for parts in (trackers or {}).values() for side in parts.values() for h in side]
         for tracker in (trackers or {}).values():
             self._register_handlers(tracker.get("training", ()))
             if checkpoints is not None:
@@ -72,11 +73,21 @@ class CheckedTrainer(SupervisedTrainer):
     def _run(self) -> None:
         try:
             super().run()
-        except (RuntimeError, OSError, MemoryError) as error:
-            plain = explain(error)
+        except KeyboardInterrupt:
+            self._end_trackers("KILLED")
+            raise
+        except Exception as error:
+            self._end_trackers("KILLED" if isinstance(error, TrainingInterrupted) else "FAILED")
+            plain = explain(error) if isinstance(error, RuntimeError | OSError | MemoryError) else None
             if plain is None:
                 raise
             raise plain from error
+
+    def _end_trackers(self, status: str) -> None:
+        """Close what trackers have open; several may share a run, which the first one closes."""
+        for tracker in self._trackers:
+            if hasattr(tracker, "end_run"):
+                tracker.end_run(status)
 
 
 def _trained_on(dataset: Any) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from ._checkpoints import TrainingCheckpoints
 from ._folder_lock import only_training_in
 from ._freezing import FreezeEncoder
 from ._metrics import HausdorffDistance95, MacroDice, SurfaceDice, is_better
+from ._mlflow import RobustMLFlowHandler
 from ._nan_guard import StopOnBadLoss
 from ._reseeding import ReseedEpochs
 from ._score_table import ScoreTable
@@ -16,6 +17,7 @@ __all__ = [
     "MacroDice",
     "ReseedEpochs",
     "ResourceExhausted",
+    "RobustMLFlowHandler",
     "ScoreTable",
     "StopOnBadLoss",
     "SurfaceDice",

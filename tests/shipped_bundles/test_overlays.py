@@ -65,7 +65,10 @@ def test_an_ensemble_averages_its_members(bundle, bundle_data, tmp_path):
     weights = torch.load(models / "model.pt", weights_only=True)
     head = next(name for name in weights if name.startswith("head.conv") and name.endswith("bias"))
     weights[head][-1] += 1e4  # a member that sees the last class everywhere, and outvotes the other one
-    torch.save(weights, models / "other.pt")
+    torch.save(weights, models / "model_final.pt")  # of the same training run as model.pt
+    bundle.run(*overlays, **paths, output_dir=str(tmp_path / "without"))
+    np.testing.assert_array_equal(label_map(tmp_path / "without" / "case_0.nii.gz"), one)
+    (models / "model_final.pt").rename(models / "other.pt")
     bundle.run(*overlays, **paths, output_dir=str(tmp_path / "two"), label_postprocessing=[])
     assert (label_map(tmp_path / "two" / "case_0.nii.gz") == bundle.num_classes - 1).all()
 
