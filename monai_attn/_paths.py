@@ -1,10 +1,11 @@
-"""Paths as MONAI's command line hands them over."""
+"""Paths as MONAI's command line hands them over, and folders for results."""
 
+import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-__all__ = ["explain_misreading", "path_argument"]
+__all__ = ["check_output_dir", "explain_misreading", "path_argument"]
 
 
 def path_argument(name: str, value: Any) -> Path:
@@ -26,6 +27,17 @@ def path_argument(name: str, value: Any) -> Path:
     if text is None:
         raise ValueError(f"{name}={value!r} arrived as a {type(value).__name__}, not a path: put ./ before it")
     return Path(text)
+
+
+def check_output_dir(output_dir: str | PathLike[str]) -> Path:
+    """Return the folder's full path, raise ``ValueError`` if it cannot be made or written; nothing is made yet."""
+    target = path_argument("output_dir", output_dir).resolve()
+    existing = next(path for path in (target, *target.parents) if path.exists())
+    if not existing.is_dir():
+        raise ValueError(f"output_dir='{output_dir}' cannot be a folder, '{existing}' is a file: use another")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ValueError(f"output_dir='{output_dir}' cannot be written, '{existing}' is read-only: use another folder")
+    return target
 
 
 def explain_misreading(value: Any) -> str:

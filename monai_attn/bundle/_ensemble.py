@@ -16,7 +16,7 @@ def checkpoints(
 ) -> list[str]:
     """Checkpoints of an ensemble: those given, or all ``models/*.pt`` of a bundle, sorted by name.
 
-    States of a training run, ``checkpoint_epoch*.pt``, are not among these, nor is its last network beside its best one.
+    States of a training run, ``checkpoint_epoch*.pt``, are not among these, nor is its last network.
 
     Args:
         bundle_root: the bundle.

@@ -1,13 +1,11 @@
-"""Where a bundle is and where its results go."""
+"""Where a bundle is, and its parts."""
 
-import os
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from .._paths import explain_misreading, path_argument
 
-__all__ = ["check_bundle_root", "check_output_dir", "path_in"]
+__all__ = ["check_bundle_root", "path_in"]
 
 
 def path_in(folder: Any, *parts: str) -> str:
@@ -28,14 +26,3 @@ def check_bundle_root(bundle_root: str | PathLike[str]) -> None:
             f"bundle_root='{root}' (that is '{root.resolve()}') is not a bundle{explain_misreading(bundle_root)}: "
             "pass --bundle_root <folder that holds configs/>, or start from inside it"
         )
-
-
-def check_output_dir(output_dir: str | PathLike[str]) -> Path:
-    """Return the folder's full path, raise ``ValueError`` if it cannot be made or written; nothing is made yet."""
-    target = path_argument("output_dir", output_dir).resolve()
-    existing = next(path for path in (target, *target.parents) if path.exists())
-    if not existing.is_dir():
-        raise ValueError(f"output_dir='{output_dir}' cannot be a folder, '{existing}' is a file: use another")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ValueError(f"output_dir='{output_dir}' cannot be written, '{existing}' is read-only: use another folder")
-    return target

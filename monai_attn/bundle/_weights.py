@@ -9,6 +9,7 @@ from torch import nn
 
 from .._paths import path_argument
 from ..data import CheckedDataset, TrainingRanges, image_digest
+from ..handlers._checkpoint_files import EARLIER
 from ..networks import (
     LoadedWeights,
     OtherArchitectureError,
@@ -18,7 +19,7 @@ from ..networks import (
 )
 from ._distributed import not_main
 
-__all__ = ["load_checkpoint", "warm_start"]
+__all__ = ["load_checkpoint", "shipped_weights", "warm_start"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,23 @@ def _compare_images(scored: CheckedDataset, weights: Path) -> None:
         logger.info("none of the %d case(s) trained these weights", len(scored.facts))
 
 
+def shipped_weights(bundle_root: str | PathLike[str]) -> str:
+    """The weights that a bundle came with, also after a training run has replaced ``models/model.pt``.
+
+    They have a checksum beside them, which a training run's own do not have.
+
+    Args:
+        bundle_root: the bundle.
+
+    Returns:
+        their path; ``models/model.pt`` where no weights have a checksum.
+    """
+    models = path_argument("bundle_root", bundle_root) / "models"
+    now = models / "model.pt"
+    earlier = sorted(models.glob(f"{EARLIER}*/{now.name}"))
+    return str(next((path for path in (now, *earlier) if path.with_name(f"{path.name}.sha256").is_file()), now))
+
+
 def warm_start(
     network: nn.Module,
     pretrained: str | PathLike[str] | None,
@@ -94,7 +112,7 @@ def _load(network: nn.Module, switch: str, path: Any, **options: Any) -> LoadedW
     try:
         return load_weights(inner, file, **options)
     except FileNotFoundError as error:
-        earlier = sorted(map(str, file.parent.glob(f"earlier_training*/{file.name}")))
+        earlier = sorted(map(str, file.parent.glob(f"{EARLIER}*/{file.name}")))
         there = f" (earlier ones are '{earlier[0]}')" if earlier else ""
         cure = f"pass --{switch} <file>, or train some"
         raise FileNotFoundError(f"weights '{file}' do not exist{there}: {cure}") from error

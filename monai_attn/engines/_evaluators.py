@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from monai.engines import EnsembleEvaluator, SupervisedEvaluator
 
-from .._paths import path_argument
+from .._paths import check_output_dir, path_argument
 from ..data import PartialBatch, SetAside, fault_text, remove_leftovers
 from ..errors import OutputError, is_out_of_memory, root_cause
 from ..handlers import is_better
@@ -68,10 +68,12 @@ class CaseByCaseMixin:
         Raises:
             CasesFailed: at the end, if cases failed; ``outcome`` says which.
             FileNotFoundError: at once, when there is no case.
-            OutputError: at once, when results cannot be written; ``ValueError`` when they would replace images.
+            OutputError: at once, when results cannot be written; ``ValueError`` when there can be no such folder, or
+                they would replace images.
         """
-        _prepare(self)
         self.outcome = self._new_outcome()
+        check_output_dir(self.outcome.output_dir)
+        _prepare(self)
         remove_leftovers(Path(self.outcome.output_dir))
         base: Any = super()
         base.run(global_epoch)

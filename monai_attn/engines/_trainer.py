@@ -62,6 +62,7 @@ class CheckedTrainer(SupervisedTrainer):
             prepare_training(training, None)
             self._run()
             return
+        checkpoints.check_folder()
         validation = getattr(checkpoints.evaluator.data_loader, "dataset", None)
         prepare_training(training, validation, checkpoints.settings.get("fold"))
         with only_training_in(checkpoints.prepare_folder()) if checkpoints.writes else nullcontext():

@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from .._atomic_files import make_folder, write_whole
+from ..networks._weights import read_weights
 
 __all__ = [
     "checkpoint_files",
     "earlier_folder",
+    "holds_network",
     "is_checkpoint",
     "newest_checkpoint",
     "read_checkpoint",
+    "require_checkpoints",
     "save_checkpoint",
     "save_whole",
     "set_aside",
@@ -70,6 +74,17 @@ def checkpoint_files(folder: Path) -> list[Path]:
     )
 
 
+def require_checkpoints(folder: Path) -> list[Path]:
+    """:func:`checkpoint_files`; raises ``FileNotFoundError`` where there is none."""
+    files = checkpoint_files(folder)
+    if not files:
+        raise FileNotFoundError(
+            f"output_dir='{folder}' has no checkpoint_epoch*.pt to resume from: pass the `output_dir` of the "
+            "training, or leave out resume.json to start one"
+        )
+    return files
+
+
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
     """Find the newest intact checkpoint and read it; a damaged one is passed over with a warning.
 
@@ -77,12 +92,7 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]]:
         FileNotFoundError: when there is none.
         ValueError: when all are damaged.
     """
-    files = checkpoint_files(folder)
-    if not files:
-        raise FileNotFoundError(
-            f"output_dir='{folder}' has no checkpoint_epoch*.pt to resume from: pass the `output_dir` of the "
-            "training, or leave out resume.json to start one"
-        )
+    files = require_checkpoints(folder)
     for path in files:
         try:
             return path, read_checkpoint(path)
@@ -121,12 +131,24 @@ def set_aside(folder: Path, target: Path, *names: str) -> None:
         target: folder to move them to, with the SHA-256 beside each.
         names: of the files.
     """
-    for name in names:
+    moved = [name for name in names if (folder / name).is_file()]
+    for name in moved:
+        target.mkdir(exist_ok=True)
         for path in (folder / name, folder / f"{name}.sha256"):
             if path.is_file():
-                target.mkdir(exist_ok=True)
                 path.replace(target / path.name)
-                logger.warning("'%s' was there before, or is damaged: moved to '%s'", path, target)
+    if moved:
+        logger.warning("%s in '%s' were there before: moved to '%s'", ", ".join(moved), folder, target)
+
+
+def holds_network(path: Path, network: nn.Module) -> bool:
+    """Whether a file has a network's weights as they are now."""
+    try:
+        last = read_weights(path)
+    except (OSError, ValueError):
+        return False
+    now = network.state_dict()
+    return last.keys() == now.keys() and all(torch.equal(last[name], now[name].cpu()) for name in now)
 
 
 def earlier_folder(folder: Path) -> Path:

@@ -8,20 +8,21 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.distributed as dist
 from ignite.engine import Events
 from torch import nn
 from torch.optim import Optimizer
 
 from .._atomic_files import make_folder, remove_leftovers
-from .._paths import path_argument
+from .._paths import check_output_dir, path_argument
 from ..networks import state_with_note
 from ..networks._weights import read_weights
 from ._checkpoint_files import (
     checkpoint_files,
     earlier_folder,
+    holds_network,
     newest_checkpoint,
+    require_checkpoints,
     save_checkpoint,
     save_whole,
     set_aside,
@@ -98,6 +99,12 @@ class TrainingCheckpoints:
         """Let the first run of the trainer go on from the newest checkpoint; other runs go on by themselves."""
         self.resumes = True
 
+    def check_folder(self) -> None:
+        """Before there is work to lose. Raises ``ValueError`` or ``FileNotFoundError`` for a folder of no use."""
+        check_output_dir(self.folder)
+        if self.resumes and not self._started:
+            require_checkpoints(self.folder)
+
     def prepare_folder(self) -> Path:
         """Make the folder, unless it should have a checkpoint already, and return it. Raises :class:`OutputError`."""
         if not self.resumes:
@@ -127,7 +134,7 @@ class TrainingCheckpoints:
         if done < wanted:
             return True
         logger.info("the training is complete: max_epochs=%d, and the checkpoint is of epoch %d", wanted, done)
-        if self.writes and not self._has_last():  # what ended it came before that
+        if self.writes and not holds_network(self.folder / LAST, self.network):  # what ended it came before that
             self._replace(LAST)
         return False
 
@@ -173,15 +180,6 @@ class TrainingCheckpoints:
             else:
                 logger.warning("%s; the best of the epochs to come takes its place", error)
                 best.best_metric, best.best_metric_epoch = -1, -1
-
-    def _has_last(self) -> bool:
-        """Whether ``model_final.pt`` has the network as it is now."""
-        try:
-            last = read_weights(self.folder / LAST)
-        except (OSError, ValueError):
-            return False
-        now = self.network.state_dict()
-        return last.keys() == now.keys() and all(torch.equal(last[name], now[name].cpu()) for name in now)
 
     def _start(self, trainer: Any) -> None:
         """Runs after the other handlers have started, such as one that loads the weights which are set aside here."""

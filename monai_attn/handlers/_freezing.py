@@ -27,7 +27,7 @@ class FreezeEncoder:
     def __init__(self, network: nn.Module, optimizer: Optimizer, epochs: int) -> None:
         encoder: Any = getattr(getattr(network, "module", network), "encoder", None)
         if not isinstance(encoder, nn.Module):
-            raise ValueError(f"network={type(network).__name__} has no 'encoder': leave freeze_encoder_epochs at 0")
+            raise ValueError(f"network={type(network).__name__} has no 'encoder': leave `freeze_encoder_epochs` at 0")
         if type(epochs) is not int or epochs < 0:
             raise ValueError(f"freeze_encoder_epochs={epochs!r} must be a whole number of at least 0")
         self.encoder, self.optimizer, self.epochs = encoder, optimizer, epochs

@@ -37,7 +37,7 @@ class StopOnBadLoss:
         check_finite(self.network, where)
         bad = [key for key in ("image", "label") if not _finite(state.batch[key])]
         cause = f"NaN or infinite voxels in their {' and '.join(bad)}" if bad else "the step before was too large"
-        cure = "run monai-attn check on the data, mend or leave out the cases" if bad else "lower `learning_rate`"
+        cure = "run monai-attn check on the data, fix or remove the cases" if bad else "lower `learning_rate`"
         if not bad and state.iteration > 1 and (state.iteration - 1) % state.epoch_length == 0:
             cure = "that step is in the newest checkpoint: delete it, lower `learning_rate`"
         raise FloatingPointError(f"{where}: {cause}. Nothing was saved of it; {cure} and go on with resume.json")

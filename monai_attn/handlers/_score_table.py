@@ -14,7 +14,7 @@ from monai.utils import string_list_all_gather
 from torch import Tensor
 
 from .._atomic_files import make_folder, write_whole
-from .._paths import path_argument
+from .._paths import check_output_dir, path_argument
 
 __all__ = ["ScoreTable"]
 
@@ -51,6 +51,8 @@ class ScoreTable:
 
     def attach(self, engine: Engine) -> None:
         """Follow the evaluator ``engine``."""
+        if self.output_dir is not None:
+            engine.add_event_handler(Events.STARTED, check_output_dir, self.output_dir)
         engine.add_event_handler(Events.EPOCH_STARTED, self._start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self)

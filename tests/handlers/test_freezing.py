@@ -36,7 +36,7 @@ def test_the_encoder_rests_and_then_learns():
 
 def test_wrong_arguments():
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
-    with pytest.raises(ValueError, match=r"network=Linear has no 'encoder': leave freeze_encoder_epochs at 0"):
+    with pytest.raises(ValueError, match=r"network=Linear has no 'encoder': leave `freeze_encoder_epochs` at 0"):
         FreezeEncoder(nn.Linear(1, 1), optimizer, 1)
     for epochs in (-1, 1.5, True):
         with pytest.raises(ValueError, match=r"freeze_encoder_epochs=.* must be a whole number"):

@@ -1,6 +1,7 @@
 """Run every overlay of every bundle on small generated NIfTI files."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from conftest import read_rows, save_nifti
+from conftest import Bundle, read_rows, save_nifti
 
 
 def label_map(path) -> np.ndarray:
@@ -26,6 +27,22 @@ def test_finetuning_starts_from_the_shipped_weights(bundle, bundle_data, tmp_pat
     shipped = torch.load(bundle.root / "models" / "model.pt", weights_only=True)
     tuned = torch.load(tmp_path / "out" / "model.pt", weights_only=True)
     assert all(torch.equal(shipped[name], tuned[name]) for name in shipped)
+
+
+def test_finetuning_in_place_starts_from_the_shipped_weights_each_time(small, slices, tmp_path, capfd):
+    bundle = Bundle(shutil.copytree(small.root, tmp_path / "in place"))
+    shipped = torch.load(bundle.root / "models" / "model.pt", weights_only=True)
+    options = {"dataset_dir": str(slices), "max_epochs": 1, "device": "cpu"}
+    bundle.run("train", "finetune", **options, learning_rate=0.01)
+    learnt = torch.load(bundle.root / "models" / "model_final.pt", weights_only=True)
+    assert any(not torch.equal(shipped[name], learnt[name]) for name in shipped)
+    capfd.readouterr()
+    bundle.run("train", "finetune", **options, learning_rate=0.0)
+    again = torch.load(bundle.root / "models" / "model_final.pt", weights_only=True)
+    assert all(torch.equal(shipped[name], again[name]) for name in shipped)
+    (moved,) = [line for line in capfd.readouterr().out.splitlines() if "were there before" in line]
+    assert "model.pt, model_final.pt in " in moved
+    assert moved.endswith("earlier_training_2'")
 
 
 def test_probabilities_are_float_sum_to_one_and_agree_with_the_labels(bundle, bundle_data, tmp_path):

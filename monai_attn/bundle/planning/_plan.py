@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ..._memory import half_of_memory_gb
-from ..._paths import path_argument
+from ..._paths import check_output_dir, path_argument
 from ...data import (
     DataReport,
     Fingerprint,
@@ -27,7 +27,6 @@ from ...data import (
     split_cases,
 )
 from .._devices import check_device
-from .._places import check_output_dir
 from .._render import render_spec
 from ._budget import Cost, Schedule, fit_schedule, free_memory_gb, measure_cost
 from ._card import write_card
