@@ -2,10 +2,10 @@
 
 from .._atomic_files import OutputError, remove_leftovers
 from ._case_dataset import CaseDataset, PartialBatch, SetAside, collate_cases, fault_text
-from ._case_names import EnsureCased
 from ._cases import LABEL_FOLDERS, case_name, find_cases, find_channel_names, image_files
 from ._checked_dataset import CheckedDataset, prepare_training
 from ._compare import CompareImaged, CompareVolumesd
+from ._ensure_case import EnsureCased
 from ._fingerprint import Fingerprint, measure
 from ._patients import find_patients
 from ._split import known_folds, read_folds, split_cases, validation_cases

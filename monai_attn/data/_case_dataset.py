@@ -11,9 +11,11 @@ from typing import Any
 from monai.data import Dataset, list_data_collate
 from torch import nn
 
+from .._paths import path_argument
 from ..errors import is_out_of_memory, root_cause
 from ..networks import NetworkShape, network_shape
-from ._cases import LABEL_FOLDERS, case_name, find_cases, image_files, named_case
+from ._cases import LABEL_FOLDERS, case_name, image_files, named_case
+from ._datalist import listed_files
 from .checks import image_problem, why_empty
 from .files import InputNameLayout, is_finished
 
@@ -88,12 +90,20 @@ class CaseDataset(Dataset):
         """
         if not self.data:
             raise FileNotFoundError(why_empty(self.dataset_dir, labelled=False))
-        labelled = find_cases(self.dataset_dir, labelled=True, in_channels=self.shape.in_channels)
-        if self.layout is not None and self.layout.output_dir.resolve() in _data_folders([*self.data, *labelled]):
+        if self.layout is not None and self.layout.output_dir.resolve() in self._data_folders():
             raise ValueError(
                 f"output_dir='{self.layout.output_dir}' holds images or labels, which results would replace: "
                 "set another `output_dir`"
             )
+
+    def _data_folders(self) -> set[Path]:
+        """Folders of the images, and those of the data set and beside the images that hold labels, asked for or not."""
+        root = path_argument("dataset_dir", self.dataset_dir)
+        files = [file for case in self.data for file in [*image_files(case), case.get("label")] if file]
+        folders = {Path(file).resolve().parent for file in [*files, *listed_files(root)]}
+        labels = {root.resolve() / name for name in LABEL_FOLDERS.values()}
+        labels |= {folder.parent / LABEL_FOLDERS[folder.name] for folder in folders if folder.name in LABEL_FOLDERS}
+        return folders | {folder for folder in labels if any(case_name(f) != f.name for f in folder.glob("*"))}
 
     def _transform(self, index: int) -> Any:
         case = dict(self.data[index])
@@ -150,11 +160,3 @@ def fault_text(error: BaseException, image: str) -> str:
     if image in text:
         return text
     return f"image '{image}' fails ({text}): fix or remove it; with MONAI_ATTN_DEBUG=1 the log says where"
-
-
-def _data_folders(cases: Sequence[Mapping[str, Any]]) -> set[Path]:
-    """Folders of the cases' images, and those beside them that hold labels, asked for or not."""
-    images = {Path(file).resolve().parent for case in cases for file in image_files(case)}
-    labels = {Path(case["label"]).resolve().parent for case in cases if "label" in case}
-    beside = {folder.parent / LABEL_FOLDERS[folder.name] for folder in images if folder.name in LABEL_FOLDERS}
-    return images | labels | {folder for folder in beside if any(case_name(f) != f.name for f in folder.glob("*"))}

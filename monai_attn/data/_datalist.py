@@ -3,11 +3,13 @@
 import glob
 import json
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Description", "datalist_file", "describe_data", "read_datalist"]
+__all__ = ["Description", "datalist_file", "describe_data", "listed_files", "read_datalist"]
 
 NAMES = ("datalist.json", "dataset.json")
 TRAINING = ("training", "validation")
@@ -19,7 +21,7 @@ logger = logging.getLogger(__name__)
 def datalist_file(root: Path) -> Path | None:
     """The datalist at ``root`` (the file itself, or in the folder), or ``None``.
 
-    nnU-Net's ``dataset.json`` describes a folder without listing its files, and so is none.
+    nnU-Net's ``dataset.json``, which describes a folder without listing its files, is not one.
     """
     if root.suffix == ".json" and root.is_file():
         return root
@@ -44,25 +46,26 @@ def read_datalist(path: Path, labelled: bool) -> list[dict[str, Any]]:
     Raises:
         ValueError: when the file is something else.
     """
-    content, cases, absent = _load(path), [], 0
-    for key in TRAINING if labelled else (*TRAINING, *IMAGES_ONLY):
-        entries = content.get(key, [])
-        if not isinstance(entries, list):
-            raise ValueError(f"'{path}' has no list under '{key}': write {_CURE}")
-        for entry in entries:
-            case = _case(entry, path)
-            if labelled and key == "validation":
-                case.setdefault("fold", 0)
-            files = [case["image"]] if isinstance(case["image"], str) else [*case["image"]]
-            if labelled and "label" in case:
-                files.append(case["label"])
-            if any(Path(file).exists() for file in files):
-                cases.append(case)
-            else:
-                absent += 1
+    cases, absent = [], 0
+    for key, case in _listed(path, TRAINING if labelled else (*TRAINING, *IMAGES_ONLY)):
+        if labelled and key == "validation":
+            case.setdefault("fold", 0)
+        if any(Path(file).exists() for file in _files(case, labelled)):
+            cases.append(case)
+        else:
+            absent += 1
     if absent:
         logger.warning("'%s' lists %d case(s) of which no file is here; they are left out", path, absent)
     return cases
+
+
+def listed_files(root: Path) -> list[str]:
+    """All images and labels that the datalist at ``root`` names; none where there is no datalist that can be read."""
+    with suppress(ValueError):
+        path = datalist_file(root)
+        if path is not None:
+            return [file for _, case in _listed(path, (*TRAINING, *IMAGES_ONLY)) for file in _files(case, True)]
+    return []
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def describe_data(root: Path) -> Description:
         root: folder of the data set, or its JSON file.
 
     Raises:
-        ValueError: when the file is no JSON.
+        ValueError: when the file is not JSON.
     """
     paths = [root] if root.is_file() else [root / name for name in NAMES]
     content = next((_load(path) for path in paths if path.suffix == ".json" and path.is_file()), {})
@@ -104,12 +107,27 @@ _CURE = '{"training": [{"image": "images/a.nii.gz", "label": "labels/a.nii.gz"},
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # Windows may put a mark in front
     except (ValueError, OSError) as error:
         raise ValueError(f"'{path}' cannot be read as JSON ({error}): correct it") from error
     if not isinstance(content, dict):
-        raise ValueError(f"'{path}' is no datalist: write {_CURE}")
+        raise ValueError(f"'{path}' is not a datalist: write {_CURE}")
     return content
+
+
+def _listed(path: Path, keys: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each case of a datalist, and the list that it stands in."""
+    content = _load(path)
+    for key in keys:
+        entries = content.get(key, [])
+        if not isinstance(entries, list):
+            raise ValueError(f"'{path}' has no list under '{key}': write {_CURE}")
+        yield from ((key, _case(entry, path)) for entry in entries)
+
+
+def _files(case: dict[str, Any], labelled: bool) -> list[str]:
+    images = [case["image"]] if isinstance(case["image"], str) else case["image"]
+    return [*images, case["label"]] if labelled and "label" in case else [*images]
 
 
 def _case(entry: Any, path: Path) -> dict[str, Any]:
@@ -120,7 +138,7 @@ def _case(entry: Any, path: Path) -> dict[str, Any]:
     if not isinstance(paths, list) or not paths or not all(isinstance(file, str) for file in paths):
         raise ValueError(f"'{path}' has the entry {str(entry)[:80]}, which names no image: write {_CURE}")
     if not isinstance(entry.get("label", ""), str):
-        raise ValueError(f"'{path}' has the entry {str(entry)[:80]}, whose label is no path: write {_CURE}")
+        raise ValueError(f"'{path}' has the entry {str(entry)[:80]}, whose label is not a path: write {_CURE}")
     full = [str(path.parent / file) for file in paths]
     if len(full) == 1 and not Path(full[0]).exists():
         full = _numbered(Path(full[0])) or full

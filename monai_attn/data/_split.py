@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any
 
 from .._paths import path_argument
-from ._patients import find_patients
+from ._patients import find_patients, unchecked_note
 
 __all__ = ["all_folds", "known_folds", "read_folds", "split_cases", "validation_cases"]
 
@@ -48,7 +48,7 @@ def split_cases(
 
     The folds come from ``folds.json`` in ``dataset_dir``, or from the field ``fold`` of a datalist. Without these,
     patients are dealt to ``num_folds`` folds at random, all cases of one together; where the data set does not name
-    patients (see :func:`find_patients`), each case counts as one.
+    patients (see :func:`find_patients`), each case counts as one, and a warning says so.
 
     Args:
         cases: as :func:`find_cases` returns them.
@@ -72,6 +72,8 @@ def split_cases(
     if known_folds(cases, dataset_dir) is None:
         unit = "patient" if patients else "case, not by patient"
         logger.warning("no folds.json in '%s': split by %s, with seed %s", dataset_dir, unit, seed)
+    if patients is None:
+        logger.warning("%s", unchecked_note(dataset_dir))
     if str(fold) not in folds:
         raise ValueError(f"fold={fold!r} is not among the folds of '{dataset_dir}': use one of {', '.join(folds)}")
     held_back = set(folds[str(fold)])

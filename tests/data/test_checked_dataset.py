@@ -1,6 +1,9 @@
 """A data set that checks its cases, whoever holds it."""
 
+import copy
+import json
 import pickle
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -95,14 +98,20 @@ def test_a_data_set_of_another_kind_is_left_to_its_owner():
     prepare_training(None, None)
 
 
-def test_texts_beside_an_image_are_not_metadata(cases):
+@pytest.mark.parametrize(
+    "beside", ["scan.nii.gz", Path("scan"), 7, None, [1, 2], {3}, {"site": "A"}, np.eye(2)], ids=repr
+)
+def test_what_stands_beside_an_image_is_not_metadata(cases, beside):
     image = nib.load(cases[0]["image"])
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), np.diag([2.0, 2, 2, 1])), cases[0]["image"])
     steps = loading(Orientationd("image", "RAS", labels=None), Spacingd("image", (3.0, 3.0, 3.0)), keys=["image"])
-    item = steps({"image": cases[0]["image"], "image_path": cases[0]["image"], "image_meta_dict": {}})
-    assert (item["case"], item["image_path"]) == ("case_0", cases[0]["image"])
-    assert pickle.loads(pickle.dumps(item["image_path"])) == cases[0]["image"]  # noqa: S301 (our own)
+    item = steps({"image": cases[0]["image"], "image_note": copy.copy(beside), "image_meta_dict": {}})
+    assert item["case"] == "case_0"
     assert item["image"].pixdim.tolist() == [3, 3, 3]
+    np.testing.assert_equal(item["image_note"], beside)
+    assert item["image_meta_dict"]["filename_or_obj"] == cases[0]["image"]  # MONAI's own, which it keeps up
+    again = pickle.loads(pickle.dumps(item))  # noqa: S301 (our own), as on the way from a worker
+    np.testing.assert_equal(Spacingd("image", (4.0, 4.0, 4.0))(again)["image_note"], beside)
 
 
 def test_an_image_in_memory_has_no_file_to_be_named_after():
@@ -115,8 +124,26 @@ def test_images_to_segment_must_be_there_and_not_where_results_go(cases, tmp_pat
     folder = Path(cases[0]["image"]).parent
     with pytest.raises(FileNotFoundError, match=r"dataset_dir='.*absent' does not exist"):
         CaseDataset([], steps, SHAPE, tmp_path / "absent").prepare()
-    for out in (folder, folder.parent / "labelsTr"):
+    far = folder.parents[1] / "far"
+    far.mkdir()
+    listed = json.dumps({"training": [{"image": "imagesTr/case_0.nii.gz", "label": "../far/gone.nii.gz"}]})
+    (folder.parent / "dataset.json").write_text(listed)
+    for out in (folder, folder.parent / "labelsTr", far):
         dataset = CaseDataset(cases, steps, SHAPE, folder.parent, InputNameLayout(out))
         with pytest.raises(ValueError, match=r"output_dir='.*' holds images or labels"):
             dataset.prepare()
     CaseDataset(cases, steps, SHAPE, folder.parent, InputNameLayout(tmp_path / "out")).prepare()
+
+
+@pytest.mark.parametrize("content", ["not JSON", "[1]", '{"training": [7]}', '{"training": 5, "test": [{}]}', "listed"])
+def test_a_list_that_is_none_of_the_images_business_is_left_alone(cases, tmp_path, monkeypatch, caplog, content):
+    stranger = tmp_path / "elsewhere"
+    stranger.mkdir()
+    monkeypatch.chdir(stranger)  # the folder that is taken where a program gives images alone
+    listed = {"training": [{"image": "gone.nii.gz", "label": "gone_too.nii.gz"}]}
+    Path("dataset.json").write_text(json.dumps(listed) if content == "listed" else content)
+    shutil.copytree(Path(cases[0]["label"]).parent, "labelsTr")
+    CaseDataset(cases, loading(keys=["image"]), SHAPE, layout=InputNameLayout("out")).prepare()
+    assert caplog.text == ""
+    with pytest.raises(ValueError, match="holds images or labels"):
+        CaseDataset(cases, loading(keys=["image"]), SHAPE, layout=InputNameLayout("labelsTr")).prepare()

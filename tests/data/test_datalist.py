@@ -62,18 +62,24 @@ def test_nnunets_description_of_a_folder_is_no_list(files):
     assert len(find_cases(files, labelled=True)) == 3
 
 
+def test_a_byte_order_mark_before_a_list_is_no_content(tmp_path):
+    d.touch(tmp_path, "a.nii")
+    (tmp_path / "dataset.json").write_text('{"training": [{"image": "a.nii"}]}', encoding="utf-8-sig")
+    assert [case["case"] for case in find_cases(tmp_path, labelled=True)] == ["a"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", r"cannot be read as JSON"),
-        ("[1]", r"is no datalist"),
+        ("[1]", r"is not a datalist"),
         ({"training": [{"label": "x"}]}, r"names no image"),
         ({"training": [{"image": 3}]}, r"names no image"),
-        ({"training": [{"image": "a.nii", "label": 1}]}, r"whose label is no path"),
+        ({"training": [{"image": "a.nii", "label": 1}]}, r"whose label is not a path"),
         ({"training": {}, "validation": []}, r"has no list under 'training'"),
     ],
 )
-def test_what_is_no_list_is_named(tmp_path, content, message):
+def test_what_is_not_a_list_is_named(tmp_path, content, message):
     write(tmp_path / "datalist.json", content)
     with pytest.raises(ValueError, match=rf"datalist\.json' {message}|datalist\.json' .*{message}"):
         find_cases(tmp_path, labelled=True)

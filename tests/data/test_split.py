@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 
 import pytest
 
@@ -73,13 +74,63 @@ def test_patients_are_found_in_a_table_however_it_was_saved(tmp_path, text):
         assert {int(name[1:]) // 2 for name in training}.isdisjoint(int(name[1:]) // 2 for name in validation)
 
 
-def test_a_table_with_cells_too_many_or_other_letters_is_named(tmp_path):
-    rows = "".join(f"{case['case']},p{n},note\n" for n, case in enumerate(CASES))
-    (tmp_path / "cases.csv").write_text(f"id,patient\n{rows}")
-    assert len(split_cases(CASES, tmp_path)[1]) == 2
-    (tmp_path / "cases.csv").write_bytes("id,patient\nc0,Müller\n".encode("cp1252"))
-    with pytest.raises(ValueError, match=r"cases\.csv' is not UTF-8 \(.*\): save it as CSV UTF-8"):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("c3,p3", "c3,Smith, John"), r"has 3 cells in line 5, but 2 in its header: remove a ','"),
+        (("c3,p3", "c3,,p3"), r"has 3 cells in line 5, but 2 in its header: remove a ',', or put quotes around"),
+        (("c3,p3", "c4,p3"), r"has case 'c4' under 'p3' and 'p4': correct one"),
+        (("c3,p3", "c3"), r"case 'c3' has no patient in column 'patient' of '.*cases\.csv': add it there"),
+        (("c0,p0", f'c0,"{"x" * 150_000}'), r"cannot be read at line 2 \(field larger .*\): is a quote missing\?"),
+        (("c3,p3", "c3,Müller"), r"is not UTF-8 \(.*\): save it as CSV UTF-8"),
+    ],
+)
+def test_a_table_that_cannot_be_relied_on_is_named_with_line_and_cure(tmp_path, change, message):
+    text = "id,patient\n" + "".join(f"{case['case']},p{n}\n" for n, case in enumerate(CASES))
+    (tmp_path / "cases.csv").write_bytes(text.replace(*change).encode("cp1252"))
+    with pytest.raises(ValueError, match=message):
         split_cases(CASES, tmp_path)
+    (tmp_path / "cases.csv").write_text(text.replace("p3", "p3,,"))  # as spreadsheets end their lines
+    assert len(split_cases(CASES, tmp_path)[1]) == 2
+
+
+def test_a_table_that_names_no_patients_may_hold_anything(tmp_path):
+    (tmp_path / "cases.csv").write_text("id,note\nc0,one, two\n")
+    assert len(split_cases(CASES, tmp_path)[1]) == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        (None, "no cases.csv, no field 'patient' in a datalist: add one or pass `patient_regex`"),
+        (
+            "id,age\nc0,7\n",
+            r"'.*cases\.csv' has no column 'patient': add it, pass `patient_column` or pass `patient_re",
+        ),
+        ("name,age\n", r"'.*cases\.csv' has no column 'id' and 'patient': add it, pass"),
+    ],
+)
+def test_that_patients_are_not_known_is_said_where_cases_are_split_and_only_there(tmp_path, caplog, table, why):
+    if table is not None:
+        (tmp_path / "cases.csv").write_text(table)
+    write_folds(tmp_path, {"validation": {"0": ["c1"]}})
+    split_cases(CASES, tmp_path)
+    assert re.search(rf"whether a patient is on both sides was not checked \({why}", caplog.text)
+    caplog.clear()
+    split_cases(CASES, tmp_path, patient_regex=r"c\d")
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("regex", ["(x)?", "x*", "d"])
+def test_a_pattern_that_finds_nothing_in_a_name_is_refused(tmp_path, regex):
+    with pytest.raises(ValueError, match=r"patient_regex=.* does not match case 'c0': write one that fits all"):
+        split_cases(CASES, tmp_path, patient_regex=regex)
+
+
+def test_a_patient_that_a_datalist_leaves_open_is_none_of_a_name(tmp_path):
+    cases = [{**case, "patient": None if n == 4 else f"p{n}"} for n, case in enumerate(CASES)]
+    with pytest.raises(ValueError, match=r"case 'c4' has no patient in field 'patient' of the datalist"):
+        split_cases(cases, tmp_path)
 
 
 def test_an_empty_side_is_refused(tmp_path):
@@ -94,7 +145,7 @@ def test_no_cases_are_left_to_the_check(tmp_path):
 def test_evaluation_takes_all_cases_or_one_fold_and_warns_of_training_cases(tmp_path, caplog):
     write_folds(tmp_path, {"validation": {"0": ["c1"]}})
     assert names(validation_cases(CASES, tmp_path, fold=0)) == {"c1"}
-    assert caplog.text == ""
+    assert "trained on" not in caplog.text
     assert validation_cases(CASES, tmp_path) == CASES
     assert "may have been trained on; `fold` 0 keeps to" in caplog.text
 

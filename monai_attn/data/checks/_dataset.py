@@ -1,6 +1,5 @@
 """Check a whole data set: every file once, then what only shows across cases."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from ..._paths import path_argument
 from .._cases import find_cases
 from .._datalist import describe_data
-from .._patients import find_patients
+from .._patients import find_patients, unchecked_note
 from .._split import all_folds
 from ._across_cases import (
     find_label_problems,
@@ -23,10 +22,6 @@ from ._inspection import inspect_cases, unread
 from ._report import CaseFacts, DataReport, Finding, is_faulty
 
 __all__ = ["check", "find_across_cases", "require_training_cases"]
-
-UNCHECKED = "whether a patient is on both sides was not checked: no cases.csv, field 'patient' or `patient_regex`"
-
-logger = logging.getLogger(__name__)
 
 
 def check(
@@ -73,7 +68,7 @@ def check(
     try:
         patients = find_patients(cases, root, patient_column, patient_regex)
         folds = all_folds(cases, root, patients)
-        notes = [] if patients else [UNCHECKED]
+        notes = [] if patients else [unchecked_note(root)]
         findings = [*misnamed, *find_empty_sides([case["case"] for case in cases], folds)]
     except ValueError as error:
         findings, folds = [*misnamed, Finding("error", "", str(error))], {}
@@ -90,12 +85,12 @@ def require_training_cases(
     spatial_dims: int,
     num_classes: int,
     validation: Mapping[str, Sequence[str]],
-    patient_column: str | None = None,
-    patient_regex: str | None = None,
     trust_image_header: bool = False,
     spacing_mm: Sequence[float] | None = None,
 ) -> list[CaseFacts]:
     """Check what a training is about to use, each file and across cases; log the warnings.
+
+    Whether a patient is on both sides is for :func:`split_cases`, which knows how patients are told apart.
 
     Args:
         cases: all of both sides, as :func:`find_cases` returns them.
@@ -104,8 +99,6 @@ def require_training_cases(
         spatial_dims: 2 or 3.
         num_classes: classes with background.
         validation: names of the validation cases, under the name of the fold.
-        patient_column: see :func:`find_patients`.
-        patient_regex: see there.
         trust_image_header: let a label of its image's shape pass whatever its affine says.
         spacing_mm: to which the network's cases are resampled, if they are.
 
@@ -118,8 +111,9 @@ def require_training_cases(
     """
     require_names(cases, dataset_dir, labelled=True)
     inspected = list(inspect_for_network(cases, in_channels, spatial_dims, trust_image_header=trust_image_header))
-    patients = find_patients(cases, dataset_dir, patient_column, patient_regex)
-    findings = find_across_cases(inspected, validation, patients, in_channels, num_classes, spacing_mm=spacing_mm)
+    findings = find_across_cases(
+        inspected, validation, in_channels=in_channels, num_classes=num_classes, spacing_mm=spacing_mm
+    )
     findings += find_unscored_folds([facts for facts, _ in inspected], validation)
     sound = [facts for facts, found in inspected if not is_faulty(found)]
     findings += find_untaught_classes(sound, validation, num_classes)
@@ -128,8 +122,6 @@ def require_training_cases(
         more = f" (and {len(errors) - 1} more: {check_command(dataset_dir)} lists them)" if errors[1:] else ""
         raise ValueError(f"{errors[0].text}{more}")
     log_warnings(findings, dataset_dir)
-    if patients is None:
-        logger.warning(UNCHECKED)
     return [facts for facts, _ in inspected]
 
 
