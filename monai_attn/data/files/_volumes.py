@@ -1,6 +1,5 @@
 """Open an image file: the one call from which everything takes voxels, affine, units and channels."""
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -8,13 +7,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import nrrd  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
 from ._bytes import FileBytes, digest_files, kind_of_content
-from ._geometry import Geometry, nrrd_geometry
+from ._geometry import Geometry
 from ._nifti import open_mgh, open_nifti, read_nifti
+from ._nrrd import is_nrrd, nrrd_data_file, nrrd_dtype, open_nrrd, read_nrrd
 
 __all__ = ["Volume", "is_nifti", "open_volume", "parts"]
 
@@ -95,7 +94,7 @@ def open_volume(path: str | PathLike[str], keep: bool = False) -> Volume:
     """
     path = str(path)
     try:
-        head, *body = [FileBytes(part, keep, unpack=not _is_nrrd(path)) for part in parts(path)]
+        head, *body = [FileBytes(part, keep, unpack=not is_nrrd(path)) for part in parts(path)]
         volume = _open(path, head, body[0] if body else head)
         volume.digest = digest_files([head, *body]) if keep else ""
     except MemoryError:  # nothing is wrong with the file
@@ -125,10 +124,7 @@ def parts(path: str) -> list[str]:
     stem = Path(path[: len(path) - len(packed)])
     ending = stem.suffix.lower()
     if ending == ".nhdr":
-        with Path(path).open("rb") as file:
-            data = nrrd.read_header(file)
-        name = data.get("data file", data.get("datafile"))
-        return [path] if name is None else [path, str(Path(path).parent / str(name))]
+        return [file for file in (path, nrrd_data_file(path)) if file is not None]
     if ending not in PAIRS:
         return [path]
     other = PAIRS[ending].upper() if stem.suffix.isupper() else PAIRS[ending]
@@ -140,37 +136,18 @@ def parts(path: str) -> list[str]:
 
 
 def _open(path: str, head: FileBytes, body: FileBytes) -> Volume:
-    if _is_nrrd(path):
-        return _open_nrrd(path, head, body)
     header: Any
+    if is_nrrd(path):
+        header, geometry = open_nrrd(head)
+        shape, dtype = tuple(map(int, header["sizes"])), nrrd_dtype(header)
+        return Volume(path, shape, geometry, dtype, header, partial(read_nrrd, header, body, body is head))
     header, geometry = open_mgh(head) if path.lower().endswith(MGH) else open_nifti(head)
     shape = tuple(map(int, header.get_data_shape()))
     return Volume(path, shape, geometry, header.get_data_dtype(), header, partial(read_nifti, header, body))
 
 
-def _open_nrrd(path: str, head: FileBytes, body: FileBytes) -> Volume:
-    with head.open() as file:
-        header = nrrd.read_header(file)
-    one = {"type": header["type"], "endian": header.get("endian", "little"), "dimension": 1, "sizes": np.ones(1, int)}
-    dtype = nrrd.read_data({**one, "encoding": "raw"}, io.BytesIO(bytes(16))).dtype
-
-    def read() -> NDArray[Any]:
-        with body.open() as file:
-            if body is head:
-                nrrd.read_header(file)  # behind it lie the voxels
-            inside = {key: value for key, value in header.items() if key not in ("data file", "datafile")}
-            values: NDArray[Any] = nrrd.read_data(inside, file)
-            return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-    return Volume(path, tuple(map(int, header["sizes"])), nrrd_geometry(header), dtype, header, read)
-
-
-def _is_nrrd(path: str) -> bool:
-    return path.lower().endswith((".nrrd", ".nhdr"))
-
-
 def _kind(path: str) -> str:
-    return "NRRD" if _is_nrrd(path) else "MGZ" if path.lower().endswith(MGH) else "NIfTI"
+    return "NRRD" if is_nrrd(path) else "MGZ" if path.lower().endswith(MGH) else "NIfTI"
 
 
 def _reason(error: BaseException) -> str:
