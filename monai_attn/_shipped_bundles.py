@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-__all__ = ["BundleInfo", "bundle_dir", "check_inside", "copy_bundle", "find_bundle", "links_out", "list_bundles"]
+__all__ = [
+    "BundleInfo",
+    "bundle_dir",
+    "check_inside",
+    "check_weights_inside",
+    "copy_bundle",
+    "find_bundle",
+    "links_out",
+    "list_bundles",
+]
 
 PACKAGE = Path(__file__).resolve().parent
 CLONE = PACKAGE.parent
@@ -125,6 +134,13 @@ def check_inside(root: Path, path: Path) -> None:
         raise ValueError(
             f"'{place}' of bundle '{root}' links to something outside its folder: put the file itself there"
         )
+
+
+def check_weights_inside(weights: Path) -> None:
+    """:func:`check_inside` for a file of weights, if it lies in a bundle."""
+    root = weights.absolute().parent.parent
+    if (root / "configs").is_dir():
+        check_inside(root, weights.absolute())
 
 
 def _is_inside(root: Path, path: Path) -> bool:

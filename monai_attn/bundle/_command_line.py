@@ -5,6 +5,7 @@ show either, so this looks at the command line itself.
 """
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -17,8 +18,8 @@ from monai.bundle.scripts import create_workflow
 from monai.bundle.utils import DEFAULT_MLFLOW_SETTINGS
 from monai.utils import optional_import
 
-from ._one_line import is_monai_bundle, one_line_errors
-from ._override_values import check_values
+from ._one_line import is_monai_bundle
+from ._override_values import check_pairs, check_values
 from ._places import check_bundle_root
 from ._suggestions import unknown_key
 from ._switches import names_without_effect
@@ -27,6 +28,7 @@ __all__ = ["check_command_line", "check_overlays", "check_overrides", "given_con
 
 SWITCH = re.compile(r"--|-[A-Za-z]")  # as fire tells switches from values
 RESERVED = ("_target_", "_disabled_", "_requires_", "_desc_", "_mode_")  # MONAI's own in every component
+WORKFLOW_KEYS = ("overlay_of", "imports", "initialize", "run", "finalize")  # read by name, by MONAI and here
 OWN = {*inspect.signature(monai_run).parameters, *inspect.signature(create_workflow).parameters} - {"override"}
 
 
@@ -39,12 +41,12 @@ def check_command_line() -> None:
         FileNotFoundError: when the bundle is not where ``bundle_root`` says.
         ValueError: on an override of a key that the configs do not have, an overlay without its base, or not after it.
     """
-    one_line_errors()
     if not is_monai_bundle():
         return
     config, overrides = _merged()
     check_overrides(config, list(overrides))
     check_values(config, overrides)
+    check_pairs(config, overrides)
     root = overrides.get("bundle_root", config.get("bundle_root"))
     if isinstance(root, str) and not root.startswith(("$", "@")):
         check_bundle_root(root)
@@ -76,6 +78,7 @@ def _merged() -> tuple[dict[str, Any], dict[str, str | list[str]]]:
     settings: Any = DEFAULT_MLFLOW_SETTINGS["configs"]  # what MONAI's own --tracking adds to the config
     tracking = list(settings) if "tracking" in given else []
     config = ConfigParser.load_config_files(names)
+    check_new_keys(names, config)
     known = {*OWN, *tracking, "save_execute_config"}
     overrides = {key: value for key, value in given.items() if key not in known and not key.startswith("_meta_")}
     return config, overrides
@@ -96,6 +99,24 @@ def check_overlays(names: Sequence[str]) -> None:
             right = f"['{Path(name).with_name(f'{base}.json')}','{name}']"
             raise ValueError(f"'{name}' goes over {base}.json, but {before}: pass --config_file \"{right}\"")
         workflow = _workflow(content) or workflow
+
+
+def check_new_keys(names: Sequence[str], config: dict[str, Any]) -> None:
+    """Raise ``ValueError`` for a top-level key that a file adds to those before it and that nothing refers to.
+
+    Args:
+        names: config files in the order in which they are laid over one another.
+        config: all of them, merged.
+    """
+    known: dict[str, Any] = {}
+    referred = set(re.findall(r"@(\w+)", json.dumps(config)))
+    for name in names:
+        content = ConfigParser.load_config_file(name)
+        for key in content if known else ():
+            top = re.split("::|#", key.lstrip("+"))[0]
+            if top not in known and top not in referred and not top.startswith("_") and top not in WORKFLOW_KEYS:
+                raise unknown_key(f"'{name}': key", key, [*known, *(f"+{kept}" for kept in known if key[0] == "+")])
+        known |= content
 
 
 def _workflow(content: dict[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from monai.data import DistributedSampler
 
 from ._one_line import one_line_errors
 
-__all__ = ["not_main", "rank_device", "start_ranks"]
+__all__ = ["not_main", "num_ranks", "rank_device", "rank_sampler", "start_ranks"]
 
 
 def start_ranks() -> None:

@@ -1,5 +1,6 @@
 """Turn an exception into one line and an exit status at the command line, and only there."""
 
+import copy
 import logging
 import os
 import re
@@ -29,7 +30,8 @@ def one_line_errors() -> None:
         return
     sys.excepthook = _end
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_without_traceback)
+        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+            handler.setFormatter(_WithoutTraceback(handler.formatter or logging.Formatter()))
     end_on_sigterm()
 
 
@@ -39,11 +41,18 @@ def is_monai_bundle() -> bool:
     return spec is not None and spec.name == "monai.bundle.__main__"
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """MONAI's engines log the traceback of what ends them, before anyone can say it in a line."""
-    if not os.environ.get("MONAI_ATTN_DEBUG"):
-        record.exc_info = None
-    return True
+class _WithoutTraceback(logging.Formatter):
+    """MONAI's engines log the traceback of what ends them, before anyone can say it in a line; files may have it."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.formatter = getattr(formatter, "formatter", formatter)  # of another call
+
+    def format(self, record: logging.LogRecord) -> str:
+        if not os.environ.get("MONAI_ATTN_DEBUG"):
+            record = copy.copy(record)
+            record.exc_info = record.exc_text = None
+        return self.formatter.format(record)
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -5,13 +5,14 @@ from typing import Literal, NamedTuple
 
 __all__ = ["RANGES", "SWITCHES", "Switch", "names_of_data", "names_without_effect"]
 
-Kind = Literal["count", "amount", "share", "overlap", "flag", "sizes", "path", "name", "names", "part"]
+Kind = Literal["count", "amount", "share", "overlap", "number", "flag", "sizes", "path", "name", "names", "part"]
 
 RANGES: dict[Kind, tuple[float, float, str]] = {  # least, most, and both in words
     "count": (1, math.inf, "at least 1"),
     "amount": (0, math.inf, "at least 0"),
     "share": (0, 1, "from 0 to 1"),
     "overlap": (0, math.nextafter(1, 0), "at least 0 and less than 1"),
+    "number": (-math.inf, math.inf, "a number"),
 }
 
 
@@ -35,6 +36,8 @@ SWITCHES: dict[str, Switch] = {
     "dataset_dir": Switch("path", learnt=False, of_data=True),
     "output_dir": Switch("path", learnt=False),
     "ckpt_path": Switch("path", learnt=False),
+    "ckpt_paths": Switch("names", learnt=False),
+    "reference_weights": Switch("path", learnt=False),
     "device": Switch("name", learnt=False),
     # the data set
     "channel_names": Switch("names", of_data=True),
@@ -47,12 +50,14 @@ SWITCHES: dict[str, Switch] = {
     "num_workers": Switch("amount", learnt=False),
     "cache_rate": Switch("share", learnt=False, of_data=True),
     # training
+    "seed": Switch("number"),
     "max_epochs": Switch("count", learnt=False),
     "val_interval": Switch("count"),
     "learning_rate": Switch("amount"),
     "batch_size": Switch("count"),
     "repeats": Switch("count"),
     "patch_size": Switch("sizes"),
+    "padding_value": Switch("number"),
     "amp": Switch("flag"),
     # from other weights
     "pretrained": Switch("path", learnt=False, of_data=True),
@@ -62,9 +67,13 @@ SWITCHES: dict[str, Switch] = {
     # prediction
     "sw_batch_size": Switch("count", learnt=False),
     "sw_overlap": Switch("overlap"),
+    "roi_size": Switch("sizes"),
     "tta": Switch("flag"),
+    "tta_axes": Switch("names"),
+    "left_right_pairs": Switch("names"),
     "skip_existing": Switch("flag"),
     "surface_tolerance": Switch("amount"),
+    "distance_unit": Switch("name"),
     # parts that build nothing a network learns from
     **dict.fromkeys(("_desc_", "imports", "initialize", "run", "finalize"), Switch("part", learnt=False)),
     **dict.fromkeys(("overlay_of", "trackers"), Switch("part", learnt=False)),

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from .._paths import path_argument
+from .._shipped_bundles import check_weights_inside
 from ..data import CheckedDataset, TrainingRanges, image_digest
 from ..handlers._checkpoint_files import EARLIER
 from ..networks import (
@@ -109,6 +110,7 @@ def _load(network: nn.Module, switch: str, path: Any, **options: Any) -> LoadedW
     """Load weights; where other ones are the cure, name the switch that they came by."""
     inner: Any = getattr(network, "module", network)
     file = path_argument(switch, path)
+    check_weights_inside(file)
     try:
         return load_weights(inner, file, **options)
     except FileNotFoundError as error:

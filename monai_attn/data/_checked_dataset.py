@@ -10,7 +10,9 @@ from torch import nn
 from torch.utils.data import get_worker_info
 
 from ..networks import NetworkShape, network_shape
+from ..networks._shape import explain_out_channels
 from ._cases import named_case
+from ._spatial_agreement import require_spatial_agreement
 from .checks import CaseFacts, require_cases, require_training_cases
 
 __all__ = ["CheckedDataset", "prepare_training"]
@@ -49,7 +51,7 @@ class CheckedDataset(CacheDataset):
         cache_rate: float = 1.0,
         num_workers: int | None = 2,
     ) -> None:
-        self.shape = network_shape(network)
+        self.shape, self._why_classes = network_shape(network), explain_out_channels(network)
         self.class_names = None if class_names is None else list(class_names)
         self.dataset_dir, self.trust_image_header, self.stacks = dataset_dir, trust_image_header, stacks
         self.repeats = repeats
@@ -96,7 +98,7 @@ class CheckedDataset(CacheDataset):
         names, classes = self.class_names, self.shape.out_channels
         if names is not None and len(names) != classes - 1:
             raise ValueError(
-                f"class_names={names} are {len(names)}, but network_def::out_channels={classes} "
+                f"class_names={names} are {len(names)}, but network_def::out_channels={classes}{self._why_classes} "
                 f"needs {classes - 1}, one for each class but the background: set both"
             )
 
@@ -125,6 +127,8 @@ def prepare_training(training: Any, validation: Any, fold: int | str | None = No
     """
     if not isinstance(training, CheckedDataset) or training.is_prepared:
         return
+    for dataset in (training, validation):
+        require_spatial_agreement(getattr(dataset, "transform", None))
     held_back = validation.cases if isinstance(validation, CheckedDataset) else []
     training.require_class_names()
     facts = require_training_cases(

@@ -72,7 +72,9 @@ def check_layers(act: LayerName, norm: Any, adn_ordering: Any, spatial_dims: int
     try:
         get_act_layer(act)
     except Exception as error:  # MONAI and torch raise what comes: KeyError, TypeError ...
-        raise ValueError(f"act={act!r} is no activation of MONAI's ({_short(error)}): use 'relu' or 'prelu'") from error
+        raise ValueError(
+            f"act={act!r} is not an activation of MONAI's ({_short(error)}): use 'relu' or 'prelu'"
+        ) from error
     if norm is not None and not isinstance(norm, (str, list, tuple)):
         raise ValueError(f"norm={norm!r} must be a name, or a name with arguments: use 'instance' or 'batch'")
     if layer_name(norm) == "layer":

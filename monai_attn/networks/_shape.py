@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-__all__ = ["NetworkShape", "network_shape"]
+__all__ = ["NetworkShape", "explain_out_channels", "network_shape"]
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
@@ -59,3 +59,12 @@ def network_shape(network: nn.Module | NetworkShape) -> NetworkShape:
             "in_channels and out_channels"
         )
     return NetworkShape(**found)
+
+
+def explain_out_channels(network: nn.Module | NetworkShape) -> str:
+    """Where :func:`network_shape` has the number of classes from, for messages; empty where the network says it."""
+    inner: Any = getattr(network, "module", network)
+    if isinstance(network, NetworkShape) or isinstance(getattr(inner, "out_channels", None), int):
+        return ""
+    *_, last = (name for name, layer in inner.named_modules() if isinstance(layer, CONVOLUTIONS))
+    return f" (read off the last convolution, '{last}': an attribute out_channels of the network goes before that)"

@@ -144,14 +144,11 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
     Raises:
         FileNotFoundError: when there is no such file.
         WeightsError: when its SHA-256 differs from the one beside it, it cannot be read, or has no or no finite
-            weights; or when it is in a bundle and links out of it.
+            weights.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"weights '{path}' do not exist: pass a file that does, or train some")
-    root, target = path.absolute().parent.parent, path.resolve()
-    if path.is_symlink() and (root / "configs").is_dir() and not target.is_relative_to(root.resolve()):
-        raise WeightsError(f"weights '{path}' link out of their bundle, to '{target}'", "put the file itself there")
     if path.stat().st_size > MAX_BYTES:
         fact = f"weights '{path}' have {path.stat().st_size / 1e9:.1f} GB, more than the {MAX_BYTES / 1e9:.1f} GB read"
         raise WeightsError(fact, "save network.state_dict() alone")

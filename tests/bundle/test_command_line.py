@@ -2,13 +2,14 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 from conftest import SHIPPED
 
 from monai_attn.bundle import check_command_line, check_overlays, check_overrides
-from monai_attn.bundle._command_line import component_arguments, given_config
+from monai_attn.bundle._command_line import check_new_keys, component_arguments, given_config
 
 CONFIG = {
     "train": {},
@@ -78,6 +79,30 @@ def test_overlays_want_their_base_before_them(files):
             check_overlays(files(*wrong))
 
 
+@pytest.mark.filterwarnings("ignore:parsing")
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        ({"max_epoch": 3}, r"mine\.json': key 'max_epoch' is unknown: did you mean 'max_epochs'\?"),
+        ({"+step": []}, r"key '\+step' is unknown: did you mean '\+steps'\?"),
+        ({"max_epochs": 3, "steps::0::keys": "label"}, None),
+        ({"width": 3, "max_epochs": "$2 * @width"}, None),
+        ({"_desc_": "mine", "overlay_of": "train", "initialize": []}, None),
+    ],
+)
+def test_a_key_of_an_overlay_that_does_nothing_is_named(files, added, message):
+    (base,) = files("train")
+    mine = Path(base).with_name("mine.json")
+    mine.write_text(json.dumps(added))
+    names = [base, str(mine)]
+    config = CONFIG | {key: value for key, value in added.items() if "::" not in key and key[0] != "+"}
+    if message is None:
+        check_new_keys(names, config)
+    else:
+        with pytest.raises(ValueError, match=message):
+            check_new_keys(names, config)
+
+
 @pytest.fixture
 def typed(monkeypatch) -> Iterator[Callable[..., None]]:
     """Pretend that ``python -m monai.bundle run`` was typed with these words."""
@@ -108,11 +133,36 @@ def typed(monkeypatch) -> Iterator[Callable[..., None]]:
         (["--surface_tolerance", "-1"], r"surface_tolerance=-1 must be at least 0"),
         (["--sw_overlap", "1"], r"sw_overlap=1 must be at least 0 and less than 1"),
         (["--patch_size", "[32,32,abc]"], r"patch_size=\[32,32,abc\] needs 3 numbers"),
+        (
+            ["--patch_size", "64"],
+            r"patch_size=64 needs 3 numbers, one for each axis: pass --patch_size \"\[\d+,\d+,\d+\]\"",
+        ),
+        (
+            ["--validate::inferer#roi_size", "[32,32]"],
+            r"inferer#roi_size=\[32,32\] needs 3 numbers, one for each axis: pass .*roi_size",
+        ),
+        (["--validate::inferer::roi_size", "[32,32,32]"], None),
+        (["--validate::inferer::roi_size", "@patch_size"], None),
+        (["--patch_size", "$[32]*3"], None),
+        (["--fold", "None"], r"fold=None would change nothing, since MONAI drops it: pass --fold '\$None'"),
+        (["--network_def::spatial_dims", "None"], r"spatial_dims=None would change nothing"),
+        (["--pretrained", "None"], None),  # as it is
+        (["--fold", "$None"], None),
+        (
+            ["--image_transforms::1::pixdim", "[2,2,2]"],
+            r'alone moves image and label apart: pass --label_transforms::1::pixdim "\[2,2,2\]", too',
+        ),
+        (["--label_transforms#0#axcodes", "LPS"], r"pass --image_transforms::0::axcodes LPS, too"),
+        (["--image_transforms::1::pixdim", "[2,2,2]", "--label_transforms#1#pixdim", "[2,2,2]"], None),
+        (["--image_transforms::1::mode", "nearest"], None),
         (["--amp", "false"], r"amp='false' is neither True nor False: pass --amp True"),
         (["--train::trainer::max_epochs", "@max_epochs"], None),
         (["--fold", "second", "--learning_rate", "0"], None),
         (["--tta", "false"], r"tta='false' is neither True nor False: pass --tta True"),
-        (["--patch_size", "[40,40]"], r"patch_size=\[40,40\] needs 3 numbers: pass --patch_size \"\["),
+        (
+            ["--patch_size", "[40,40]"],
+            r"patch_size=\[40,40\] needs 3 numbers, one for each axis: pass --patch_size \"\[",
+        ),
         (["--train::dataloader::batch_size", "$two"], None),
         (["--cache_rate", "0.5", "--seed", "-1", "--learning_rate", "3E-4", "--max_epochs", "1_000"], None),
         (["--trust_image_header", "True", "--patch_size", "[32,32,32]"], None),

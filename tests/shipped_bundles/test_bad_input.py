@@ -122,7 +122,7 @@ def names_and_number_of_classes(root, make):
 
 def misspelt_patient_column(root, make):
     (make() / "cases.csv").write_text("id,patient\n" + "".join(f"case_{k},p{k}\n" for k in range(4)))
-    return "train", root / "dataset", {"patient_column": "patiant"}, ["patient_column='patiant'", "has id, patient"]
+    return "train", root / "dataset", {"patient_column": "patiant"}, ["patient_column='patiant'", "has 'id', 'patient'"]
 
 
 def absent_weights_to_start_from(root, make):
