@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from .._shipped_bundles import copy_bundle, find_bundle, list_bundles
+from .._shown_names import escape_output
 from ._parser import make_parser
 
 __all__ = ["main"]
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ``lint`` return 0 when they found nothing, 1 after warnings or findings, 2 after errors. Wrong usage exits
         with 2.
     """
+    escape_output()
     options = make_parser().parse_args(arguments)
     try:
         return _VERBS[options.verb](options)

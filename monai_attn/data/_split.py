@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any
 
 from .._paths import path_argument
+from .._shown_names import list_names, printable
 from ._patients import find_patients, unchecked_note
 
 __all__ = ["all_folds", "known_folds", "read_folds", "split_cases", "validation_cases"]
@@ -79,7 +80,7 @@ def split_cases(
     held_back = set(folds[str(fold)])
     absent = sorted(held_back - {case["case"] for case in cases})
     if absent:
-        logger.warning("fold %s names %d case(s) that are not here: %s", fold, len(absent), ", ".join(absent[:5]))
+        logger.warning("fold %s names %d case(s) that are not here: %s", fold, len(absent), list_names(absent))
     training = [case for case in cases if case["case"] not in held_back]
     validation = [case for case in cases if case["case"] in held_back]
     if not training or not validation:
@@ -100,7 +101,10 @@ def split_cases(
 def known_folds(cases: list[dict[str, Any]], dataset_dir: str | PathLike[str]) -> dict[str, list[str]] | None:
     """Validation cases of each fold, from ``folds.json`` or the datalist; ``None`` where neither has any."""
     folds = read_folds(dataset_dir)
-    return _listed_folds(cases) if folds is None else folds
+    if folds is None:
+        return _listed_folds(cases)
+    names = {printable(case["case"]): case["case"] for case in cases}  # whichever way they are written there
+    return {fold: [names.get(printable(case), case) for case in held] for fold, held in folds.items()}
 
 
 def all_folds(

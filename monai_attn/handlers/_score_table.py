@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .._atomic_files import make_folder, write_whole
 from .._paths import check_output_dir, path_argument
+from .._shown_names import printable
 
 __all__ = ["ScoreTable"]
 
@@ -62,7 +63,7 @@ class ScoreTable:
 
     def _collect(self, engine: Engine) -> None:
         batch: Any = engine.state.batch  # decollated by MONAI's evaluator
-        self._cases += [str(item["case"]) for item in batch]
+        self._cases += [printable(str(item["case"])) for item in batch]
 
     def __call__(self, engine: Engine) -> None:
         """Report the scores of the epoch that ``engine`` has just ended."""

@@ -132,3 +132,29 @@ def test_a_case_that_does_not_fit_into_memory_is_named(tmp_path, monkeypatch):
     errors = check(root, progress=False).errors
     assert [error.case for error in errors] == ["case_0", "case_1"]
     assert errors[0].text.startswith(f"image '{d.image(root, 'case_0')}' takes more memory than there is: crop it")
+
+
+HUGE = {
+    "more than any memory": ((30000, 30000, 30000), np.uint8, ".nii"),
+    "the same, packed": ((30000, 30000, 30000), np.float64, ".nii.gz"),
+    "four axes": ((32767, 32767, 32767, 32767), np.float64, ".nii"),
+}
+
+
+@pytest.mark.parametrize(("shape", "dtype", "ending"), HUGE.values(), ids=HUGE)
+@pytest.mark.parametrize("folder", ["images", "labels"])
+def test_a_header_that_promises_more_than_any_memory_is_that_cases_fault(tmp_path, folder, shape, dtype, ending):
+    root = d.dataset(tmp_path)
+    header = nib.Nifti1Header()
+    header.set_data_dtype(dtype)
+    header.set_data_shape(shape)
+    header.set_sform(np.eye(4), 1)
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    content = header.binaryblock + bytes(1000)
+    (root / folder / "case_2.nii.gz").unlink()
+    target = root / folder / f"case_2{ending}"
+    target.write_bytes(d.gzip.compress(content) if ending.endswith("gz") else content)
+    report = check(root, progress=False)
+    assert {finding.case for finding in report.errors} == {"case_2"}
+    assert any(f"'{target}' has damaged or missing voxels" in finding.text for finding in report.errors)
+    assert sum(bool(facts.label_voxels) for facts in report.cases) == 5

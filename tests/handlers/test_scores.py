@@ -52,6 +52,17 @@ def test_the_mean_is_over_cases_then_over_classes_and_absent_is_not_zero():
     torch.testing.assert_close(engine.state.metric_details["val_mean_dice"], DICE, equal_nan=True)
 
 
+@pytest.mark.parametrize("name", ["caf\udce9", "\udcff b"])
+def test_a_name_that_is_not_utf8_costs_no_scores(tmp_path, caplog, name):
+    caplog.set_level("INFO")
+    engine = evaluator()
+    ScoreTable(["head", "tail"], output_dir=tmp_path).attach(engine)
+    engine.run(list(zip((name, "b", "c"), masks(), strict=True)))
+    escaped = name.replace("\udce9", r"\udce9").replace("\udcff", r"\udcff")
+    assert [row[0] for row in read(tmp_path / "dice_per_case.csv")] == ["case", escaped, "b", "c"]
+    assert caplog.text.encode().count(escaped.encode()) == 1
+
+
 def test_the_tables_have_every_case_and_class(tmp_path, caplog):
     caplog.set_level("INFO")
     engine = evaluator()

@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ..._shown_names import printable
+
 __all__ = ["CaseFacts", "DataReport", "Finding", "is_faulty"]
 
 Level = Literal["error", "warning"]
@@ -120,12 +122,12 @@ class DataReport:
         out += [f"note: {note}" for note in self.notes]
         errors = len(self.errors)
         out.append(f"{len(self.cases)} case(s), {errors} error(s), {len(self.findings) - errors} warning(s)")
-        return "\n".join(out)
+        return printable("\n".join(out))
 
     def to_json(self) -> str:
         """All of it for machines."""
         content: dict[str, Any] = {"status": self.status, **asdict(self)}
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        return printable(json.dumps(content, indent=2, ensure_ascii=False))
 
     @staticmethod
     def _row(facts: CaseFacts, findings: list[Finding]) -> tuple[str, ...]:
