@@ -1,6 +1,7 @@
 """Verbs and arguments of ``monai-attn``."""
 
 import argparse
+import re
 from typing import Any
 
 from .. import __version__
@@ -50,6 +51,14 @@ def make_parser() -> argparse.ArgumentParser:
     _option(verb, "--memory_gb", type=float, help="memory for training, in GB (default: half of this machine's)")
     verb.add_argument("--device", help="device to train on, e.g. cpu or cuda:1 (default: CUDA if available)")
     verb.add_argument("--modality", help="CT or MR (default: from the data)")
+    _option(verb, "--class_names", type=_names, help='names of the labels 1, 2, ..., e.g. "liver,tumor"')
+    _option(
+        verb,
+        "--left_right_pairs",
+        type=_pairs,
+        help="classes that are the left and the right of one organ, by label or by name, "
+        'e.g. "[[1,2]]"; "[]" if no class has a side (default: by their names)',
+    )
     verb.add_argument("--fold", default="0", help="fold to hold out for validation (default: %(default)s)")
     _patient_options(verb)
     verb.add_argument("--seed", type=int, default=0, help="random seed of the training (default: %(default)s)")
@@ -73,6 +82,20 @@ def make_parser() -> argparse.ArgumentParser:
     _option(verb, "--output_dir", default="monai-attn-demo", help="folder for the results (default: %(default)s)")
     verb.add_argument("--device", help="device to run on, e.g. cpu or cuda:1 (default: CUDA if available)")
     return parser
+
+
+def _names(text: str) -> list[str]:
+    """``a,b`` or ``[a,b]``, with or without quotes."""
+    return [name.strip(" '\"") for name in text.strip().removeprefix("[").removesuffix("]").split(",")]
+
+
+def _pairs(text: str) -> list[list[int | str]]:
+    """``[[1,2],[left_a,right_a]]``, with or without quotes."""
+    listed = re.fullmatch(r"\[\s*((\[[^\[\]]+\]\s*,?\s*)*)\]", text.strip())
+    if listed is None:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of pairs such as [[1,2]]")
+    pairs = re.findall(r"\[([^\[\]]+)\]", listed[1])
+    return [[int(side) if side.isdigit() else side for side in _names(pair)] for pair in pairs]
 
 
 def _patient_options(verb: argparse.ArgumentParser) -> None:

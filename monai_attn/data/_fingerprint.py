@@ -2,7 +2,9 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,10 @@ __all__ = ["Fingerprint", "measure"]
 AXES = ("LR", "PA", "IS")  # of images turned to RAS: pairs of directions, by axis
 CT = re.compile(r"(?:^|[^A-Z])(?:CB|CE|NC)?CTA?(?:$|[^A-Z])|COMPUTED TOMOGRAPHY")
 MR = re.compile(r"(?:^|[^A-Z])(?:MRI?|T1|T2|PD|FLAIR|DWI|ADC)|MAGNETIC RESONANCE")
+FEW = 3  # cases that show nothing yet
+MOST = 0.9  # of the cases
+ALIKE = 2.0  # times the volume
+BESIDE = 0.15  # of the image's width
 AIR_HU = -200.0  # below it lies what only CT has: air, where MR has 0 and more
 
 
@@ -40,6 +46,8 @@ class Fingerprint:
         class_volumes_mm3: median volume of each class over the cases that have it (mm2 in 2D).
         thickness_mm: median thickness of each class over these cases, see :class:`CaseFacts`.
         channel_names: of the image channels, where the data set itself names them.
+        left_right_pairs: label values of the two sides of one organ, where somebody said so; ``None`` otherwise.
+        mirrored: pairs of classes that lie beside one another, alike in size, each always on the same side.
     """
 
     spatial_dims: int
@@ -58,17 +66,26 @@ class Fingerprint:
     class_volumes_mm3: tuple[float, ...]
     thickness_mm: tuple[float, ...]
     channel_names: tuple[str, ...] = ()
+    left_right_pairs: tuple[tuple[int, int], ...] | None = None
+    mirrored: tuple[tuple[int, int], ...] = ()
 
 
-def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
+def measure(
+    report: DataReport,
+    modality: str | None = None,
+    class_names: Sequence[str] | None = None,
+    left_right_pairs: Sequence[Sequence[int | str]] | None = None,
+) -> Fingerprint:
     """Sum up the cases of a report.
 
     Args:
         report: of :func:`monai_attn.data.check`.
         modality: "CT" or "MR"; by default what the data set says or its values show.
+        class_names: of the labels 1, 2, ...; by default what the data set says.
+        left_right_pairs: the left and the right of one organ, by value or by name; empty if no class has a side.
 
     Raises:
-        ValueError: when the report has errors, or the modality is another.
+        ValueError: when the report has errors, the modality is another, or names or pairs do not fit the labels.
     """
     if report.errors:
         first = report.errors[0]
@@ -90,6 +107,7 @@ def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
     shapes = np.array([_in_ras(f, f.shape, dims) for f in facts])
     sizes = spacings.prod(axis=1)
     highest = max([*known.labels, *(value for f in facts for value in f.label_voxels)])
+    names = _class_names(_given_names(class_names, highest) or known.labels, highest)
     volumes = [
         [f.label_voxels[k] * size for f, size in zip(facts, sizes, strict=True) if f.label_voxels.get(k)]
         for k in range(1, highest + 1)
@@ -102,8 +120,8 @@ def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
         spatial_dims=dims,
         num_cases=len(facts),
         in_channels=channels,
-        class_names=_class_names(known.labels, highest),
-        named=all(k in known.labels for k in range(1, highest + 1)),
+        class_names=names,
+        named=class_names is not None or all(k in known.labels for k in range(1, highest + 1)),
         modality=kind,
         why_modality=why,
         spacing_mm=_floats(np.median(spacings, axis=0)),
@@ -111,6 +129,8 @@ def measure(report: DataReport, modality: str | None = None) -> Fingerprint:
         shape=tuple(int(n) for n in np.median(shapes, axis=0)),
         extent_mm=_floats(np.median(shapes * spacings, axis=0)),
         channel_names=tuple(known.channels) if len(known.channels) == channels else (),
+        left_right_pairs=None if left_right_pairs is None else _given_pairs(left_right_pairs, names),
+        mirrored=_mirrored(facts, highest, dims),
         zeros=float(np.median([f.zeros for f in facts])),
         foreground=_floats(np.mean(inside, axis=0)),
         class_volumes_mm3=tuple(float(np.median(v)) if v else 0.0 for v in volumes),
@@ -144,11 +164,59 @@ def _class_names(labels: dict[int, str], highest: int) -> tuple[str, ...]:
     """``RightParotid`` and ``Right parotid`` -> ``right_parotid``; each once."""
     names: list[str] = []
     for k in range(1, highest + 1):
-        split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", labels.get(k, ""))
+        split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<![A-Za-z][LR])(?<=[LR])(?=[A-Z][a-z])", "_", labels.get(k, ""))
         name = re.sub(r"\W+", "_", split).strip("_").lower() or f"class_{k}"
         names.append(f"{name}_{k}" if name in names else name)
     return tuple(names)
 
 
 def _floats(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(round(float(value), 4) for value in values)
+    return tuple(float(f"{value:.6g}") for value in values)  # of any unit, micrometres too
+
+
+def _given_names(names: Sequence[str] | None, highest: int) -> dict[int, str]:
+    if names is not None and (len(names) != highest or len(set(names)) != highest or not all(names)):
+        raise ValueError(
+            f"class_names={list(names)} are {len(names)} for the labels 1 to {highest}: give each a name of its own"
+        )
+    return {} if names is None else dict(enumerate(names, start=1))
+
+
+def _given_pairs(pairs: Sequence[Sequence[int | str]], names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    found, known = [], {name: value for value, name in enumerate(names, start=1)}
+    for pair in pairs:
+        values = [known.get(side, 0) if isinstance(side, str) else side for side in pair]
+        if len(values) != 2 or not all(1 <= value <= len(names) for value in values):
+            raise ValueError(
+                f"left_right_pairs={list(map(list, pairs))} must be pairs of 1 to {len(names)}, or of names: "
+                f"{', '.join(names)}"
+            )
+        found.append((min(values), max(values)))
+    if len({value for pair in found for value in pair}) != 2 * len(found):
+        raise ValueError(f"left_right_pairs={list(map(list, pairs))} has a class twice: each has one counterpart")
+    return tuple(found)
+
+
+def _mirrored(facts: Sequence[CaseFacts], highest: int, dims: int) -> tuple[tuple[int, int], ...]:
+    """What lies like a left and a right organ, whatever the names say."""
+    found = []
+    for one, other in combinations(range(1, highest + 1), 2):
+        both = [f for f in facts if one in f.centroids and other in f.centroids]
+        ratios = [f.label_voxels[one] / f.label_voxels[other] for f in both]
+        if len(both) < FEW or not 1 / ALIKE < float(np.median(ratios)) < ALIKE:
+            continue
+        apart = np.array([_towards_ras(f, one, dims) for f in both]) - [_towards_ras(f, other, dims) for f in both]
+        for axis in range(1 if dims == 3 else 2):  # nothing says which of two axes goes from left to right
+            beside = np.abs(apart[:, axis]) > np.maximum(BESIDE, np.abs(np.delete(apart, axis, axis=1)).max(axis=1))
+            if beside.mean() > MOST and abs(np.sign(apart[:, axis]).mean()) > MOST:
+                found.append((one, other))
+                break
+    return tuple(found)
+
+
+def _towards_ras(facts: CaseFacts, value: int, dims: int) -> list[float]:
+    """Where a class lies, as shares of the image's size in the directions of RAS, or as stored in 2D."""
+    place = facts.centroids[value]
+    if dims == 3:
+        place = tuple(1 - s if code in "LPI" else s for s, code in zip(place, facts.orientation, strict=True))
+    return _in_ras(facts, place, dims)

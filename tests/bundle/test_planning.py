@@ -9,7 +9,7 @@ from conftest import SHIPPED
 
 from monai_attn.bundle.planning._budget import Cost, fit_schedule
 from monai_attn.bundle.planning._geometry import fit_geometry
-from monai_attn.bundle.planning._recipe import flip_axes, image_transforms, left_right_pairs, network_definition
+from monai_attn.bundle.planning._recipe import image_transforms, network_definition
 from monai_attn.bundle.planning._transfer import copy_weights, freeze_encoder, like_spec
 from monai_attn.data import Fingerprint
 from monai_attn.networks import LightAttentionGatedUNet
@@ -111,28 +111,6 @@ def test_ct_is_clipped_to_what_its_labels_hold_and_mr_is_not():
     steps, _, why = image_transforms(replace(CUBE, zeros=0.5), seen((1.0, 1.0, 1.0), (64, 64, 64)))
     assert steps[-1]["nonzero"] is True
     assert "50%" in why
-
-
-@pytest.mark.parametrize(
-    ("names", "named", "dims", "pairs", "flips"),
-    [
-        (("liver",), True, 3, [], [0]),
-        (("parotid_l", "parotid_r"), True, 3, [[1, 2]], [0]),
-        (("lh_cortex", "rh_cortex"), True, 3, [[1, 2]], [0]),
-        (("bright_spot",), True, 3, [], [0]),
-        (("left_lung", "right_lung"), True, 3, [[1, 2]], [0]),
-        (("right_lung", "spine", "left_lung"), True, 3, [[1, 3]], [0]),
-        (("left_kidney",), True, 3, [], []),
-        (("class_1", "class_2"), False, 3, [], []),
-        (("class_1",), False, 3, [], [0]),
-        (("left_lung", "right_lung"), True, 2, [[1, 2]], []),
-        (("tumour",), True, 2, [], [0, 1]),
-    ],
-)
-def test_flips_respect_left_and_right(names, named, dims, pairs, flips):
-    fingerprint = replace(CUBE, class_names=names, named=named, spatial_dims=dims)
-    assert left_right_pairs(names) == pairs
-    assert flip_axes(fingerprint) == flips
 
 
 def test_time_is_spent_on_steps_and_some_validations():

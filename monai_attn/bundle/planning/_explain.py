@@ -1,6 +1,8 @@
 """What a plan says of folds and time, and how its command is typed."""
 
+import json
 import shlex
+from collections.abc import Sequence
 from inspect import Signature
 from os import PathLike
 from typing import Any
@@ -10,7 +12,7 @@ import torch
 from ...data import find_patients, known_folds
 from ._budget import Cost, Schedule
 
-__all__ = ["about_folds", "about_time", "typed"]
+__all__ = ["about_folds", "about_names", "about_time", "typed"]
 
 
 def about_folds(
@@ -25,6 +27,15 @@ def about_folds(
     unit = "patient" if patients else "case, because nothing names the patients"
     own = "the data set's own folds" if known_folds(cases, dataset_dir) else f"five seeded folds by {unit}"
     return f"{len(sides[0])} cases train, {len(sides[1])} of fold {fold} validate: {own}."
+
+
+def about_names(class_names: Sequence[str]) -> str:
+    """How to name classes."""
+    labels = {"background": 0, **{f"name of {k}": k for k in range(1, len(class_names) + 1)}}
+    return (
+        f"The classes are called {', '.join(class_names)}, since nothing names them: pass --class_names, or write "
+        f'{{"labels": {json.dumps(labels)}}} to dataset.json beside the images' folder.'
+    )
 
 
 def about_time(

@@ -67,7 +67,7 @@ def fit_geometry(fingerprint: Fingerprint, patch_voxels: int) -> PlannedGeometry
     kernels = _kernels(spacing, [stem, *strides])
     reasons.append(_about_strides(spacing, [stem, *strides], fingerprint))
     return PlannedGeometry(
-        spacing_mm=tuple(round(float(s), 3) for s in spacing) if fingerprint.spatial_dims == 3 else (),
+        spacing_mm=tuple(float(f"{s:.4g}") for s in spacing) if fingerprint.spatial_dims == 3 else (),
         patch_size=tuple(int(n) for n in patch),
         stem_strides=stem,
         strides=tuple(strides),

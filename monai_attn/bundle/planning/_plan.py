@@ -4,7 +4,7 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
@@ -31,7 +31,7 @@ from .._render import render_spec
 from ._budget import Cost, Schedule, fit_schedule, free_memory_gb, measure_cost
 from ._card import write_card
 from ._design import design
-from ._explain import about_folds, about_time, typed
+from ._explain import about_folds, about_names, about_time, typed
 from ._geometry import PlannedGeometry
 from ._metadata import describe_bundle
 from ._transfer import copy_weights, freeze_encoder, like_spec
@@ -74,6 +74,8 @@ def plan(
     memory_gb: float | None = None,
     device: str | None = None,
     modality: str | None = None,
+    class_names: Sequence[str] | None = None,
+    left_right_pairs: Sequence[Sequence[int | str]] | None = None,
     fold: int | str = 0,
     patient_column: str | None = None,
     patient_regex: str | None = None,
@@ -94,6 +96,9 @@ def plan(
         memory_gb: memory for the training in 10**9 bytes; by default half of the machine's, or most of the GPU's.
         device: where the training will run; a GPU if there is one.
         modality: "CT" or "MR"; by default what the data say.
+        class_names: of the labels 1, 2, ...; by default what the data set's ``dataset.json`` says.
+        left_right_pairs: classes that are the left and the right of one organ, by value or by name, which change places
+            under flips; empty if none has a side. By default by their names.
         fold: held back for validation.
         patient_column: see :func:`monai_attn.data.find_patients`.
         patient_regex: see there.
@@ -126,7 +131,7 @@ def plan(
         trust_image_header=trust_image_header,
         progress=progress,
     )
-    fingerprint = measure(report, modality)
+    fingerprint = measure(report, modality, class_names, left_right_pairs)
     cases = find_cases(dataset_dir, labelled=True, in_channels=fingerprint.in_channels)
     sides = split_cases(cases, dataset_dir, fold, patient_column=patient_column, patient_regex=patient_regex)
     few = _typical(report, sides[0])
@@ -160,6 +165,8 @@ def plan(
     if channels := find_channel_names(dataset_dir):
         spec["common"]["channel_names"] = channels
     spec["metadata"] = describe_bundle(name, fingerprint, spec, data.name)
+    if not fingerprint.named:
+        reasons.append(about_names(fingerprint.class_names))
     reasons.append(about_folds(cases, dataset_dir, fold, sides, shared))
     reasons += about_time(cost, schedule, hours, limit, where, choices["cache_rate"])
     freeze_encoder(spec["train"], reasons)

@@ -4,30 +4,14 @@ from typing import Any
 
 from ...data import Fingerprint
 from ._geometry import PlannedGeometry
+from ._left_right import Sides, find_sides
 
-__all__ = ["left_right_pairs", "make_spec", "network_definition"]
+__all__ = ["make_spec", "network_definition"]
 
 MARGIN = 1.25  # the region that is rotated and scaled, in patches, so that no corner comes from outside
 BOTH = ["image", "label"]
-SIDES = {"left": "right", "lt": "rt", "lh": "rh", "l": "r"}  # words of names, by counterpart
+POSITIVE = "Two of three patches are centred on a labelled voxel, so that small classes are seen often."
 SPARSE = 0.25  # nnU-Net's: from this share of zeros on, the statistics of an MR image leave them out
-
-
-def left_right_pairs(class_names: tuple[str, ...]) -> list[list[int]]:
-    """Label values whose names differ in left and right alone (``left_lung``, ``parotid_l``)."""
-    pairs = []
-    for k, name in enumerate(class_names, start=1):
-        words = name.split("_")
-        for left, right in SIDES.items():
-            twin = "_".join(right if word == left else word for word in words)
-            if twin != name and twin in class_names:
-                pairs.append(sorted([k, class_names.index(twin) + 1]))
-    return pairs
-
-
-def has_side(name: str) -> bool:
-    """Whether a class's name says left or right."""
-    return bool(set(name.split("_")) & {*SIDES, *SIDES.values()})
 
 
 def network_definition(fingerprint: Fingerprint, geometry: PlannedGeometry, width: int) -> dict[str, Any]:
@@ -92,9 +76,9 @@ def label_transforms(geometry: PlannedGeometry, spatial_dims: int) -> list[dict[
     return _placing(geometry, "label", "nearest")
 
 
-def augmentation(fingerprint: Fingerprint, geometry: PlannedGeometry) -> tuple[list[dict[str, Any]], list[int]]:
-    """Random steps of training, and the axes along which flips make sense."""
-    dims, pairs = fingerprint.spatial_dims, left_right_pairs(fingerprint.class_names)
+def augmentation(fingerprint: Fingerprint, geometry: PlannedGeometry, sides: Sides) -> list[dict[str, Any]]:
+    """Random steps of training."""
+    dims = fingerprint.spatial_dims
     region = [round(n * MARGIN) for n in geometry.patch_size]
     thick = geometry.thick_axis
     turn = [0.3] * dims if dims == 3 else 0.5
@@ -102,7 +86,6 @@ def augmentation(fingerprint: Fingerprint, geometry: PlannedGeometry) -> tuple[l
         region[thick] = geometry.patch_size[thick]
         turn = [0.3 if axis == thick else 0.0 for axis in range(dims)]
     scale = [0.0 if axis == thick else 0.2 for axis in range(dims)]
-    flips = flip_axes(fingerprint)
     smooth = {f"sigma_{axis}": [0.3, 1.0] for axis in "xyz"[:dims]}
     steps: list[dict[str, Any]] = [
         {"_target_": "SpatialPadd", "keys": "image", "spatial_size": region, "value": "@padding_value"},
@@ -129,9 +112,9 @@ def augmentation(fingerprint: Fingerprint, geometry: PlannedGeometry) -> tuple[l
         },
         {"_target_": "CenterSpatialCropd", "keys": BOTH, "roi_size": "@patch_size"},
     ]
-    for axis in flips:
+    for axis in sides.flips:
         step = {"_target_": "RandFlipd", "keys": BOTH, "prob": 0.5, "spatial_axis": axis}
-        if pairs:
+        if sides.pairs:
             step |= {"_target_": "monai_attn.data.RandFlipSwapd", "swap": "@left_right_pairs"}
         steps.append(step)
     return [
@@ -140,20 +123,7 @@ def augmentation(fingerprint: Fingerprint, geometry: PlannedGeometry) -> tuple[l
         {"_target_": "RandGaussianSmoothd", "keys": "image", "prob": 0.2, **smooth},
         {"_target_": "RandScaleIntensityd", "keys": "image", "prob": 0.3, "factors": 0.25},
         {"_target_": "RandShiftIntensityd", "keys": "image", "prob": 0.3, "offsets": 0.1},
-    ], flips
-
-
-def flip_axes(fingerprint: Fingerprint) -> list[int]:
-    """Axes of random and test-time flips: left-right only, and only where the classes' names allow it."""
-    names, pairs = fingerprint.class_names, left_right_pairs(fingerprint.class_names)
-    sided = {k for k, name in enumerate(names, start=1) if has_side(name)}
-    lonely = sided - {k for pair in pairs for k in pair}
-    unknown = not fingerprint.named and len(names) > 1
-    if lonely or unknown:
-        return []
-    if fingerprint.spatial_dims == 2:  # nothing says which axis goes from left to right
-        return [] if pairs else [0, 1]
-    return [0]
+    ]
 
 
 def make_spec(
@@ -165,8 +135,7 @@ def make_spec(
         the spec, as :func:`monai_attn.bundle.render` takes it, and one sentence for each choice.
     """
     steps, nothing, why = image_transforms(fingerprint, geometry)
-    random_steps, flips = augmentation(fingerprint, geometry)
-    pairs = left_right_pairs(fingerprint.class_names)
+    sides = find_sides(fingerprint)
     common: dict[str, Any] = {
         "patch_size": list(geometry.patch_size),
         "padding_value": nothing,
@@ -174,20 +143,20 @@ def make_spec(
         "network_def": network_definition(fingerprint, geometry, width),
         "image_transforms": steps,
     }
-    if pairs:
-        common["left_right_pairs"] = pairs
+    if sides.pairs:
+        common["left_right_pairs"] = sides.pairs
     spec: dict[str, Any] = {
         "common": common,
-        "prediction": {"tta_axes": flips},
+        "prediction": {"tta_axes": sides.flips},
         "evaluate": {"surface_tolerance": 2.0, "distance_unit": "voxel"}
         if fingerprint.spatial_dims == 2
-        else {"surface_tolerance": round(max(geometry.spacing_mm), 2)},
+        else {"surface_tolerance": float(f"{max(geometry.spacing_mm):.3g}")},
         "train": {
             "max_epochs": 1,
             "learning_rate": 0.003,
             "batch_size": batch_size,
             "label_transforms": label_transforms(geometry, fingerprint.spatial_dims),
-            "augmentation": random_steps,
+            "augmentation": augmentation(fingerprint, geometry, sides),
         },
     }
     if fingerprint.spatial_dims == 2:
@@ -195,25 +164,7 @@ def make_spec(
         spec["prediction"]["logits_to_labels"] = [{"_target_": "AsDiscreted", "keys": "pred", "argmax": True}]
         softmax = {"_target_": "Activationsd", "keys": "pred", "softmax": True}
         spec["inference_probabilities"] = {"logits_to_labels": [softmax]}
-    return spec, [why, _about_flips(fingerprint, flips, pairs)]
-
-
-def _about_flips(fingerprint: Fingerprint, flips: list[int], pairs: list[list[int]]) -> str:
-    start = "Two of three patches are centred on a labelled voxel, so that small classes are seen often. "
-    if pairs and flips:
-        return f"{start}Flips left to right exchange the classes {pairs}, whose names differ in left and right."
-    if flips:
-        return f"{start}Random flips along axis {' and '.join(map(str, flips))}."
-    reason = (
-        "no flips, because nothing says which axis goes from left to right"
-        if pairs
-        else (
-            "no flips, because a class has a side and no counterpart"
-            if fingerprint.named
-            else "no flips, because the classes have no names and might be left and right"
-        )
-    )
-    return f"{start}There are {reason}."
+    return spec, [why, f"{POSITIVE} {sides.reason}"]
 
 
 def _placing(geometry: PlannedGeometry, key: str, mode: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from ...networks import load_weights
 from ...networks._checksum import check_sha256, write_sha256
 from .._render import rendered_files
 from .._switches import names_of_data
-from ._recipe import flip_axes, left_right_pairs
+from ._left_right import find_sides
 
 __all__ = ["copy_weights", "freeze_encoder", "like_spec"]
 
@@ -65,10 +65,9 @@ def like_spec(
         )
     common["class_names"] = names
     network["out_channels"], network["in_channels"] = len(names) + 1, fingerprint.in_channels
-    if same_classes:
-        reasons.append("The classes are the same.")
-    else:
-        reasons.append(f"The classes are others ({', '.join(names)}), so the head is another.")
+    others = f"The classes are others ({', '.join(names)}), so the head is another."
+    reasons.append("The classes are the same." if same_classes else others)
+    if not same_classes or fingerprint.left_right_pairs is not None:
         _change_classes(fingerprint, common, train, prediction, reasons)
     checkpoint = _checkpoint(source, weights)
     if checkpoint is None:
@@ -137,10 +136,9 @@ def _change_classes(
 ) -> None:
     """Pairs, flips and cleaning that suit the new classes."""
     common.pop("left_right_pairs", None)
-    pairs = left_right_pairs(fingerprint.class_names)
+    pairs, allowed, reason = find_sides(fingerprint)
     if pairs:
         common["left_right_pairs"] = pairs
-    allowed = flip_axes(fingerprint)
     steps = train["augmentation"]
     train["augmentation"] = [s for s in steps if s["_target_"] not in FLIPS or s.get("spatial_axis", 0) in allowed]
     for step in train["augmentation"]:
@@ -148,7 +146,7 @@ def _change_classes(
             step |= {"_target_": FLIPS[1], "swap": "@left_right_pairs"}
     prediction["tta_axes"] = [axis for axis in prediction.get("tta_axes", []) if axis in allowed]
     if len(train["augmentation"]) < len(steps):
-        reasons.append("Its flips are left out, because the classes' names do not say that sides are interchangeable.")
+        reasons.append(f"Its flips are left out. {reason}")
     cleaning = prediction.get("label_postprocessing", [])
     if any(step["_target_"] in LARGEST for step in cleaning):
         prediction["label_postprocessing"] = [step for step in cleaning if step["_target_"] not in LARGEST]

@@ -16,7 +16,7 @@ from ._report import CaseFacts
 
 __all__ = ["cache_key", "digest_cases", "open_noted", "recall", "remember"]
 
-VERSION = 3  # of what an inspection measures; another number makes all that was remembered void
+VERSION = 4  # of what an inspection measures; another number makes all that was remembered void
 VARIABLE = "MONAI_ATTN_CACHE"  # another folder, or "off"
 
 _digests: dict[tuple[object, ...], str] = {}  # of this run, by what changes with a file's content
@@ -84,6 +84,7 @@ def recall(key: str, case: CaseFacts) -> CaseFacts | None:
         facts.percentiles = [(low, median, high) for low, median, high in facts.percentiles]
         facts.foreground = tuple(facts.foreground)
         facts.label_voxels = {int(value): count for value, count in facts.label_voxels.items()}
+        facts.centroids = {int(value): tuple(place) for value, place in facts.centroids.items()}
         facts.thickness_mm = {int(value): size for value, size in facts.thickness_mm.items()}
     except (OSError, ValueError, TypeError, AttributeError):  # not there, damaged, or of another version
         return None

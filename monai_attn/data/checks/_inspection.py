@@ -1,6 +1,7 @@
 """Read every file of one case, once, and say what it is and what is wrong with it."""
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import center_of_mass  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from ..._memory import half_of_memory_gb
@@ -149,6 +151,7 @@ def _describe_label(facts: CaseFacts, values: NDArray[Any], channel: NDArray[Any
     found, counts = np.unique(labels, return_counts=True)
     facts.label_voxels = dict(zip(found.tolist(), counts.tolist(), strict=True))
     facts.thickness_mm = _thickness(labels, facts)
+    facts.centroids = _centroids(labels, [value for value in facts.label_voxels if value])
     inside = channel.ravel("F")[labels.ravel("F") > 0]
     if inside.size:
         low, high = np.percentile(inside, (0.5, 99.5))
@@ -166,6 +169,18 @@ def _thickness(labels: NDArray[Any], facts: CaseFacts) -> dict[int, float]:
             for value, count in zip(*np.unique(side[border], return_counts=True), strict=True):
                 surface[int(value)] += int(count) * voxel / size
     return {k: 6 * facts.label_voxels[k] * voxel / area for k, area in surface.items() if k and area}
+
+
+def _centroids(labels: NDArray[Any], values: list[int]) -> dict[int, tuple[float, ...]]:
+    """Of a sample on a grid, which is near enough to tell sides."""
+    step = math.ceil((labels.size / SAMPLE) ** (1 / labels.ndim))
+    sample = labels[(slice(None, None, step),) * labels.ndim]
+    values = [value for value in values if (sample == value).any()]
+    places = center_of_mass(np.ones(sample.shape, np.float32), sample, values)
+    return {
+        value: tuple(float(index + 0.5) / size for index, size in zip(place, sample.shape, strict=True))
+        for value, place in zip(values, places, strict=True)
+    }
 
 
 def _percentiles(values: NDArray[Any]) -> tuple[float, float, float]:

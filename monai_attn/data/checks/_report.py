@@ -51,6 +51,7 @@ class CaseFacts:
             empty where there is no foreground.
         label_voxels: number of voxels by label value.
         thickness_mm: of each label value but 0, six times its volume over its surface: the diameter of a ball.
+        centroids: of each label value but 0, as shares of the image's size along the stored axes.
         digests: of the files' bytes, images first.
         contents: digest of each channel's values, however they are stored; empty for a constant channel.
         doubts: what the headers leave open, in words to put behind the name of the file of that index in ``files``.
@@ -70,6 +71,7 @@ class CaseFacts:
     foreground: tuple[float, ...] = ()
     label_voxels: dict[int, int] = field(default_factory=dict)
     thickness_mm: dict[int, float] = field(default_factory=dict)
+    centroids: dict[int, tuple[float, ...]] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
     contents: list[str] = field(default_factory=list)
     doubts: dict[str, int] = field(default_factory=dict)
