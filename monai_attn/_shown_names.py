@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 __all__ = ["escape_output", "list_names", "printable"]
 
-ROOM = 120  # characters of a list of names, so that a line keeps to about 200
+ROOM = 60  # characters of a list of names, so that a line keeps to about 200
 
 
 def printable(text: str) -> str:

@@ -40,6 +40,22 @@ def test_numbers_of_a_data_set(tmp_path):
     assert print_.thickness_mm == pytest.approx([6 * 384 / (2 * (32 + 48 + 96))])
 
 
+@pytest.mark.parametrize("scale", [4.2e-4, 1.23e-7, 3e5])
+def test_no_scale_is_too_small_or_too_large(tmp_path, scale):
+    report = check(make(tmp_path, spacing=(scale, 2 * scale, 3 * scale), values=1.0), progress=False)
+    assert not report.errors
+    assert "x".join(f"{k * scale:.4g}" for k in (1, 2, 3)) in report.table()
+    print_ = measure(report)
+    assert print_.spacing_mm == print_.fine_spacing_mm == pytest.approx([scale, 2 * scale, 3 * scale], rel=1e-4)
+    assert print_.extent_mm == pytest.approx([12 * scale, 20 * scale, 24 * scale], rel=1e-4)
+    for path in (tmp_path / "imagesTr").iterdir():
+        image = nib.load(path)
+        save_nifti(path, (np.asarray(image.dataobj) * scale).astype(np.float32), image.affine)
+    mean, deviation, low, high = measure(check(tmp_path, progress=False)).foreground
+    assert deviation == pytest.approx(print_.foreground[1] * scale, rel=1e-2)
+    assert low < mean < high
+
+
 def test_axes_are_those_of_images_turned_to_ras(tmp_path):
     print_ = measure(check(make(tmp_path, axes=(2, 0, 1)), progress=False))
     assert print_.spacing_mm == pytest.approx((2, 3, 1))

@@ -20,6 +20,7 @@ __all__ = [
 SPACING_OUTLIER = 2.0  # times the median
 SCALE_OUTLIER = 10.0  # times the median
 RARE = 0.5  # of the cases
+SHOWN = 5  # values
 BYTES = 4  # of a voxel in float32
 
 
@@ -47,8 +48,8 @@ def find_label_problems(facts: list[CaseFacts], num_classes: int | None) -> Iter
     """
     seen = sorted({0, *(value for f in facts for value in f.label_voxels)})
     if num_classes is None and seen != list(range(len(seen))):
-        remap = ", ".join(f"{value} -> {k}" for k, value in enumerate(seen) if value != k)
-        yield Finding("error", "", f"the label values {seen} have gaps: write 0, 1, ... ({remap})")
+        remap = [f"{value} -> {k}" for k, value in enumerate(seen) if value != k]
+        yield Finding("error", "", f"the label values [{_some(seen)}] have gaps: write 0, 1, ... ({_some(remap)})")
     for f in facts:
         text = None if num_classes is None else outside_classes(f, num_classes, seen)
         if text:
@@ -78,8 +79,8 @@ def outside_classes(facts: CaseFacts, num_classes: int, seen: Sequence[int] = ()
     if not wrong:
         return None
     free = [k for k in range(1, num_classes) if k not in seen and k not in facts.label_voxels]
-    remap = ", ".join(f"{value} -> {k}" for value, k in zip(wrong, free, strict=False))
-    text = f"label '{facts.label}' has the values {wrong[:5]}, but the classes are 0 to {num_classes - 1}"
+    remap = _some([f"{value} -> {k}" for value, k in zip(wrong, free, strict=False)])
+    text = f"label '{facts.label}' has the values [{_some(wrong)}], but the classes are 0 to {num_classes - 1}"
     return f"{text}: remap them{f' ({remap})' if remap else ''}, or train for more classes (out_channels)"
 
 
@@ -142,7 +143,7 @@ def find_large_cases(
         voxels = np.prod(f.shape, dtype=float) * np.prod(f.spacing_mm) / np.prod(target[: len(f.shape)])
         needed = voxels * BYTES * (f.channels + 2 * classes) / 1e9  # the image, its logits, and their softmax
         if needed > limit:
-            text = f"image '{f.image[0]}' resampled to {_sizes(target)} mm takes {needed:.1f} GB of {limit:.1f} GB"
+            text = f"image '{f.image[0]}' resampled to {_sizes(target)} mm takes {needed:.4g} GB of {limit:.4g} GB"
             yield Finding("error", f.case, f"{text}: crop it, correct its spacing, or choose a coarser one")
 
 
@@ -159,5 +160,9 @@ def _most_common(values: list[int]) -> int:
     return Counter(values).most_common(1)[0][0] if values else 0
 
 
+def _some(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values[:SHOWN])) + (", ..." if values[SHOWN:] else "")
+
+
 def _sizes(values: Sequence[float] | np.ndarray) -> str:
-    return " x ".join(f"{size:.3g}" for size in values)
+    return " x ".join(f"{size:.4g}" for size in values)

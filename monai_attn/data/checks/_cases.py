@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..._paths import explain_misreading, path_argument
-from .._cases import IMAGE_FOLDERS, LABEL_FOLDERS, SUFFIXES, case_name, image_files
-from .._datalist import datalist_file
+from .._cases import IMAGE_FOLDERS, LABEL_FOLDERS, SUFFIXES, case_name, find_cases, image_files
+from .._datalist import datalist_file, listed_files
 from ..files._faults import find_channel_faults
 from ..files._volumes import open_volume
 from ._across_cases import outside_classes
 from ._inspection import describe, inspect_cases, unread
-from ._report import CaseFacts, Finding, is_faulty
+from ._report import CaseFacts, Finding, describe_group, group_findings, is_faulty
 
 __all__ = [
     "check_command",
@@ -28,7 +28,7 @@ __all__ = [
     "why_empty",
 ]
 
-SHOWN = 5  # warnings in the log
+SHOWN = 5  # lines of warnings in the log
 
 logger = logging.getLogger(__name__)
 
@@ -105,11 +105,13 @@ def inspect_for_network(
 
 
 def log_warnings(warnings: Sequence[Finding], dataset_dir: str | PathLike[str]) -> None:
-    """The first few to the log, and where to find the others."""
-    for warning in warnings[:SHOWN]:
-        logger.warning("%s", warning.text)
-    if warnings[SHOWN:]:
-        logger.warning("and %d warning(s) more: %s lists them", len(warnings) - SHOWN, check_command(dataset_dir))
+    """To the log: one line for all of a kind, of the first few kinds, and where to find the others."""
+    groups = group_findings(warnings)
+    for group in groups[:SHOWN]:
+        logger.warning("%s", describe_group(group))
+    if groups[SHOWN:]:
+        more = sum(map(len, groups[SHOWN:]))
+        logger.warning("and %d warning(s) more: %s lists them", more, check_command(dataset_dir))
 
 
 def check_command(dataset_dir: str | PathLike[str]) -> str:
@@ -177,6 +179,12 @@ def why_empty(dataset_dir: str | PathLike[str], labelled: bool, cure: str = "set
     root = path_argument("dataset_dir", dataset_dir)
     datalist = datalist_file(root)
     if datalist is not None:
+        there = [file for file in listed_files(root) if Path(file).exists()]
+        if there and labelled:
+            return (
+                f"'{datalist}' lists '{there[0]}' and perhaps more, but nothing under 'training' or 'validation': list "
+                "images with their labels there"
+            )
         return f"'{datalist}' lists no case whose files are here: paths in it start from its folder; correct them"
     if labelled:
         wanted = "images and labels in " + " or ".join(f"{i}/ with {k}/" for i, k in LABEL_FOLDERS.items())
@@ -184,6 +192,10 @@ def why_empty(dataset_dir: str | PathLike[str], labelled: bool, cure: str = "set
         wanted = f"NIfTI, NRRD or MGZ files in it, in {', '.join(IMAGE_FOLDERS)} or other folders"
     if not root.exists():
         return f"dataset_dir='{root}' does not exist{explain_misreading(dataset_dir)}: {cure} a folder with {wanted}"
+    images = find_cases(root) if labelled else []
+    if images:
+        some = f"{len(images)} image(s), such as '{image_files(images[0])[0]}', but none where labels are looked for"
+        return f"dataset_dir='{root}' holds {some}: {cure} a folder with {wanted}, of the same names"
     endings = ", ".join(f"*{ending}" for ending in SUFFIXES)
     return f"dataset_dir='{root}' holds no case ({endings}): {cure} a folder with {wanted}"
 

@@ -5,6 +5,7 @@ from os import PathLike
 from typing import Any
 
 from ..._paths import path_argument
+from ..._shown_names import list_names
 from .._cases import find_cases
 from .._datalist import describe_data
 from .._patients import find_patients, unchecked_note
@@ -162,8 +163,7 @@ def _converted(facts: Sequence[CaseFacts]) -> Iterator[str]:
     """Units other than mm, which nobody would see in the table."""
     for unit in sorted({f.unit for f in facts} - {"mm"}):
         cases = [f.case for f in facts if f.unit == unit]
-        some = ", ".join(f"'{case}'" for case in cases[:5]) + (", ..." if cases[5:] else "")
-        yield f"{len(cases)} image(s) state lengths in {unit}, converted to mm here: {some}"
+        yield f"{len(cases)} image(s) state lengths in {unit}, converted to mm here: {list_names(cases)}"
 
 
 def _sorted(findings: list[Finding]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..._shown_names import list_names
 from ._report import CaseFacts, Finding
 
 __all__ = ["find_empty_sides", "find_split_patients", "find_twins", "find_unscored_folds", "find_untaught_classes"]
@@ -57,7 +58,7 @@ def find_split_patients(cases: Sequence[str], folds: Folds, patients: Mapping[st
         inside = {patients[case] for case in cases if case in held}
         outside = {patients[case] for case in cases if case not in held}
         for patient in sorted(inside & outside):
-            some = ", ".join(f"'{case}'" for case in [case for case in cases if patients[case] == patient][:5])
+            some = list_names([case for case in cases if patients[case] == patient])
             text = f"patient '{patient}' is in training and in validation of fold {fold} (cases {some})"
             yield Finding("error", "", f"{text}: write folds that keep the cases of a patient together")
 

@@ -1,14 +1,21 @@
 """What a check of a data set found."""
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ..._shown_names import printable
+from ..._shown_names import list_names, printable
 
-__all__ = ["CaseFacts", "DataReport", "Finding", "is_faulty"]
+__all__ = ["CaseFacts", "DataReport", "Finding", "describe_group", "group_findings", "is_faulty"]
 
 Level = Literal["error", "warning"]
+
+SHOWN = 8  # label values
+FEW = 3  # findings of one kind that are shown case by case
+NAMES = re.compile(r"'[^']*'(, '[^']*')*")
+NUMBERS = re.compile(r"\d[\d.]*(e[+-]\d+)?")
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,30 @@ class Finding:
 def is_faulty(findings: list[Finding]) -> bool:
     """Whether there is an error among them."""
     return any(finding.level == "error" for finding in findings)
+
+
+def group_findings(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings of one kind together, in the order of the first of each kind.
+
+    Of one kind are those of single cases whose texts differ in names and numbers alone, and those of the data set whose
+    texts differ in names alone, since its numbers say which class or fold is meant.
+    """
+    groups: dict[tuple[str, bool, str], list[Finding]] = {}
+    for finding in findings:
+        text = NAMES.sub("''", finding.text)
+        kind = NUMBERS.sub("0", text) if finding.case else text
+        groups.setdefault((finding.level, bool(finding.case), kind), []).append(finding)
+    return list(groups.values())
+
+
+def describe_group(group: Sequence[Finding]) -> str:
+    """One line for findings of one kind: how many, some cases, and the first one's text."""
+    first = group[0]
+    if len(group) == 1:
+        return first.text
+    if not first.case:
+        return f"{first.text} (and {len(group) - 1} more of this kind)"
+    return f"in {len(group)} cases, e.g. {list_names([finding.case for finding in group])}: {first.text}"
 
 
 @dataclass
@@ -109,18 +140,23 @@ class DataReport:
         return 2 if self.errors else int(bool(self.findings))
 
     def table(self) -> str:
-        """One line for each case, with what is wrong below it."""
+        """One line for each case, with what is wrong below it; what many have in common stands at the end, once."""
         rows: list[tuple[str, ...]] = [("case", "shape", "spacing mm", "axes", "channels", "labels", "")]
         by_case: dict[str, list[Finding]] = {}
         for finding in self.findings:
             by_case.setdefault(finding.case, []).append(finding)
         rows += [self._row(facts, by_case.get(facts.case, [])) for facts in self.cases]
+        groups = group_findings(self.findings)
+        names = {facts.case for facts in self.cases}
+        common = [group for group in groups if len(group) > FEW or not names.issuperset(f.case for f in group)]
+        shared = {finding for group in common for finding in group}
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         out = lines[:1]
         for facts, line in zip(self.cases, lines[1:], strict=True):
-            out += [line, *(f"    {_marked(finding)}" for finding in by_case.pop(facts.case, []))]
-        out += [_marked(finding) for findings in by_case.values() for finding in findings]  # of the whole data set
+            below = by_case.pop(facts.case, [])
+            out += [line, *(f"    {_marked([finding])}" for finding in below if finding not in shared)]
+        out += map(_marked, common)
         out += [f"note: {note}" for note in self.notes]
         errors = len(self.errors)
         out.append(f"{len(self.cases)} case(s), {errors} error(s), {len(self.findings) - errors} warning(s)")
@@ -139,13 +175,18 @@ class DataReport:
         return (
             facts.case,
             "x".join(map(str, facts.shape)) or "-",
-            "x".join(f"{size:.3g}" for size in facts.spacing_mm) or "-",
+            "x".join(f"{size:.4g}" for size in facts.spacing_mm) or "-",
             facts.orientation or "-",
             str(facts.channels or "-"),
-            ",".join(map(str, sorted(facts.label_voxels))) or "-",
+            _shorten(sorted(facts.label_voxels)) or "-",
             worst,
         )
 
 
-def _marked(finding: Finding) -> str:
-    return f"{'ERROR' if finding.level == 'error' else 'warning'}: {finding.text}"
+def _shorten(values: Sequence[int]) -> str:
+    shown = [*values[:SHOWN], "...", values[-1]] if len(values) > SHOWN + 2 else values
+    return ",".join(map(str, shown))
+
+
+def _marked(group: Sequence[Finding]) -> str:
+    return f"{'ERROR' if group[0].level == 'error' else 'warning'}: {describe_group(group)}"
