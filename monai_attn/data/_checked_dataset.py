@@ -1,6 +1,7 @@
 """A data set for training and evaluation that checks its cases before it hands out the first one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
@@ -9,11 +10,12 @@ from monai.transforms import Spacingd
 from torch import nn
 from torch.utils.data import get_worker_info
 
+from ..errors import explain, root_cause
 from ..networks import NetworkShape, network_shape
 from ..networks._shape import explain_out_channels
 from ._cases import named_case
 from ._spatial_agreement import require_spatial_agreement
-from .checks import CaseFacts, require_cases, require_training_cases
+from .checks import CaseFacts, case_stamp, require_cases, require_training_cases
 
 __all__ = ["CheckedDataset", "prepare_training"]
 
@@ -23,7 +25,8 @@ class CheckedDataset(CacheDataset):
 
     Nothing is read when it is made, so that a bundle can be opened on a machine without the data. :meth:`prepare`
     checks every file and fills the cache; the engines of this package call it before they start, and the first item
-    that is asked for does, too, so that the promise holds in any program.
+    that is asked for does, too, so that the promise holds in any program. A case that is not in the cache, and whose
+    files change while a training runs, is checked again when its turn comes.
 
     Args:
         data: cases, each with ``image`` and ``label``; one without a name under ``case`` gets its file's.
@@ -63,6 +66,7 @@ class CheckedDataset(CacheDataset):
         self.data = self.cases * self.repeats
         self.cache_num, self._cache, self._hash_keys = 0, [], []
         self.facts: list[CaseFacts] = []
+        self.stamps: dict[str, list[object]] = {}
         self.is_checked = self.is_prepared = False
 
     def prepare(self) -> None:
@@ -82,16 +86,25 @@ class CheckedDataset(CacheDataset):
     def _check(self) -> None:
         if not self.is_checked:
             self.require_class_names()
-            self.facts = require_cases(
-                self.cases,
-                self.dataset_dir,
-                self.shape.in_channels,
-                self.shape.spatial_dims,
-                self.shape.out_channels,
-                self.stacks,
-                self.trust_image_header,
-            )
+            self.note_stamps()
+            self.facts = self._require(self.cases)
         self.is_checked = True
+
+    def _require(self, cases: list[dict[str, Any]]) -> list[CaseFacts]:
+        shape = self.shape
+        return require_cases(
+            cases,
+            self.dataset_dir,
+            shape.in_channels,
+            shape.spatial_dims,
+            shape.out_channels,
+            self.stacks,
+            self.trust_image_header,
+        )
+
+    def note_stamps(self) -> None:
+        """Remember of which state the files are; whoever checks them calls this first."""
+        self.stamps = {case["case"]: case_stamp(case) for case in self.cases}
 
     def require_class_names(self) -> None:
         """Raise ``ValueError`` when there is not one name for each class of the network but the background."""
@@ -109,6 +122,36 @@ class CheckedDataset(CacheDataset):
         else:  # which would fill a cache that nobody else sees
             self._check()
         return super().__getitem__(index)
+
+    def _transform(self, index: int) -> Any:
+        cached = index % len(self) < self.cache_num
+        if self.hash_as_key:
+            cached = self.hash_func(self.data[index]) in self._hash_keys
+        with self._naming(self.data[index], loads=not cached):
+            return super()._transform(index)
+
+    def _load_cache_item(self, idx: int) -> Any:
+        with self._naming(self.data[idx], loads=True):
+            return super()._load_cache_item(idx)
+
+    @contextmanager
+    def _naming(self, case: dict[str, Any], loads: bool) -> Iterator[None]:
+        """Name the case in what its files or transforms raise; if they are to be loaded, check what has changed."""
+        name = case["case"]
+        what = f"case '{name}'"
+        try:
+            stamp = case_stamp(case) if loads else None
+            if stamp is not None and self.stamps.get(name, stamp) != stamp:
+                what += " has changed since it was checked"
+                self._require([case])
+                self.stamps[name] = stamp
+            yield
+        except Exception as error:
+            cause = root_cause(error)
+            if not isinstance(cause, OSError | ValueError | EOFError) or explain(cause) is not None:
+                raise
+            kind = FileNotFoundError if isinstance(cause, FileNotFoundError) else ValueError
+            raise kind(f"{what}: {cause}") from error
 
 
 def prepare_training(training: Any, validation: Any, fold: int | str | None = None) -> None:
@@ -129,6 +172,8 @@ def prepare_training(training: Any, validation: Any, fold: int | str | None = No
         return
     for dataset in (training, validation):
         require_spatial_agreement(getattr(dataset, "transform", None))
+        if isinstance(dataset, CheckedDataset):
+            dataset.note_stamps()
     held_back = validation.cases if isinstance(validation, CheckedDataset) else []
     training.require_class_names()
     facts = require_training_cases(

@@ -14,7 +14,7 @@ from ..files._bytes import FileBytes, digest_files
 from ..files._volumes import Volume, open_volume, parts
 from ._report import CaseFacts
 
-__all__ = ["cache_key", "digest_cases", "open_noted", "recall", "remember"]
+__all__ = ["cache_key", "case_stamp", "digest_cases", "open_noted", "recall", "remember"]
 
 VERSION = 4  # of what an inspection measures; another number makes all that was remembered void
 VARIABLE = "MONAI_ATTN_CACHE"  # another folder, or "off"
@@ -46,6 +46,17 @@ def digest_cases(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """
     files = {case["case"]: [*image_files(case), *([case["label"]] if "label" in case else [])] for case in cases}
     return {name: hashlib.sha256(" ".join(map(_digest, paths)).encode()).hexdigest() for name, paths in files.items()}
+
+
+def case_stamp(case: Mapping[str, Any]) -> list[object]:
+    """What of a case's files changes with their content, by a look at the folder alone; ``None`` for one not there."""
+    stamps: list[object] = []
+    for path in [*image_files(case), *([case["label"]] if "label" in case else [])]:
+        try:
+            stamps.append(_stamp(path))
+        except Exception:  # gone, or a header that no longer names its data file
+            stamps.append(None)
+    return stamps
 
 
 def _digest(path: str) -> str:
