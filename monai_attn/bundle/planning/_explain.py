@@ -34,7 +34,7 @@ def about_names(class_names: Sequence[str]) -> str:
     labels = {"background": 0, **{f"name of {k}": k for k in range(1, len(class_names) + 1)}}
     return (
         f"The classes are called {', '.join(class_names)}, since nothing names them: pass --class_names, or write "
-        f'{{"labels": {json.dumps(labels)}}} to dataset.json beside the images' folder.'
+        f'{{"labels": {json.dumps(labels)}}} to dataset.json in the data set.'
     )
 
 
