@@ -135,7 +135,7 @@ class RandFlipSwapd(RandFlipd):
         super().__init__(keys, prob, spatial_axis, **options)
         values = [value for pair in swap for value in pair]
         if any(len(pair) != 2 for pair in swap) or len(set(values)) < len(values):
-            raise ValueError(f"swap={swap} is not pairs of different label values: write it as [[3, 4], [5, 6]]")
+            raise ValueError(f"swap={swap} is not a list of pairs of different values: write it as [[3, 4], [5, 6]]")
         self.swap = [tuple(pair) for pair in swap]
         self.label_keys = [label_keys] if isinstance(label_keys, str) else list(label_keys)
 

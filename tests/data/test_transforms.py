@@ -62,5 +62,5 @@ def test_a_left_organ_stays_left_by_its_label():
 
 @pytest.mark.parametrize("swap", [[[1]], [[1, 2], [2, 3]], [[1, 1]]])
 def test_pairs_that_are_none_are_refused(swap):
-    with pytest.raises(ValueError, match=r"is no list of pairs .*write it as \[\[3, 4\]"):
+    with pytest.raises(ValueError, match=r"is not a list of pairs .*write it as \[\[3, 4\]"):
         RandFlipSwapd(["label"], swap=swap)
