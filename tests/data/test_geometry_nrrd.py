@@ -49,6 +49,14 @@ def test_nrrd_units_are_converted(tmp_path, units, factor):
     np.testing.assert_allclose(open_volume(path).affine, OBLIQUE, atol=1e-9)
 
 
+@pytest.mark.parametrize(("units", "factor"), [(["um"] * 3, 1e3), (["mm"] * 3, 1)])
+def test_units_by_axis_count_where_there_are_no_others(tmp_path, units, factor):
+    path = save_nrrd(tmp_path / "a.nrrd", np.diag([factor] * 3 + [1.0]) @ OBLIQUE, "RAS", units=units)
+    np.testing.assert_allclose(open_volume(path).affine, OBLIQUE, atol=1e-9)
+    path = save_nrrd(tmp_path / "b.nrrd", OBLIQUE, "RAS", units=["um", "mm", "mm"])
+    assert open_volume(path).geometry.faults == ("states the units ['mm', 'um']: write it in mm ('space units')",)
+
+
 @pytest.mark.parametrize("space", ["scanner-xyz", "3D-right-handed", "right-up-superior"])
 def test_nrrd_in_a_space_without_left_is_refused(tmp_path, space):
     said = d.find_faults_everywhere(save_nrrd(tmp_path / "images" / "a.nrrd", OBLIQUE, space))
@@ -62,7 +70,14 @@ def test_nrrd_in_an_unknown_unit_is_refused_and_without_a_space_is_said(tmp_path
         save_nrrd(tmp_path / "images" / "a.nrrd", OBLIQUE, "RAS", **{"space units": ["inch"] * 3})
     )
     assert [one.partition("a.nrrd' ")[2] for one in said] == [
-        "states the units ['inch', 'inch', 'inch']: write it in mm"
+        "states the units ['inch']: write it in mm ('space units')"
     ] * 3
     (doubt,) = open_volume(save_nrrd(tmp_path / "b.nrrd", OBLIQUE)).geometry.doubts
     assert doubt.startswith("does not say where left is (it names no space); its axes are taken as in left-posterior-")
+
+
+def test_a_slice_without_a_space_is_not_spoken_of(tmp_path):
+    path = tmp_path / "a.nrrd"
+    place = {"space dimension": 3, "space directions": np.eye(3), "space origin": np.zeros(3)}
+    nrrd.write(str(path), d.arrays(0)[0][..., :1], place)
+    assert open_volume(path).geometry.doubts == ()

@@ -18,6 +18,10 @@ Affine = NDArray[np.float64]
 
 SPACING_SHARE = 0.01  # by which two statements of a spacing may differ
 SHIFT_VOXELS = 0.5  # by which two affines may put a voxel apart
+TURN_DEGREES = 45.0  # by which the same axis of two affines may differ
+VOXEL_MM = 100.0  # no scanner makes voxels of this size
+FORM_CODES = range(6)  # of NIfTI
+NIFTI_UNITS = {0: "mm", 1: "meter", 2: "mm", 3: "micron"}  # by the three lowest bits of xyzt_units; 0 says nothing
 FLAT = 1e-4  # volume of a voxel as a share of the product of its edges
 
 MM = {  # by NIfTI's and NRRD's names of units; where there is none, it is mm
@@ -53,27 +57,36 @@ class Geometry:
     doubts: tuple[str, ...] = ()
 
 
-def nifti_geometry(header: Any, stated: Sequence[float]) -> Geometry:
+def nifti_geometry(header: Any, raw: Any) -> Geometry:
     """The sform where its code is not 0, else the qform; with neither, what the spacing alone gives.
 
     Args:
         header: nibabel's, with its corrections.
-        stated: ``pixdim`` of the axes in space as the file has it, before nibabel's corrections.
+        raw: the fields as the file has them, before nibabel's corrections.
     """
-    shape, fields = header.get_data_shape()[:3], header.structarr
-    try:
-        unit = str(header.get_xyzt_units()[0]).replace("unknown", "mm")
-    except KeyError:  # a number that the standard does not have
-        unit = "mm"
+    shape = header.get_data_shape()[:3]
+    stated = raw["pixdim"][1 : 1 + len(shape)].astype(float)
+    code = int(raw["xyzt_units"]) & 7
+    unit = NIFTI_UNITS.get(code, "mm")
     scale = np.diag([MM[unit]] * 3 + [1.0])
-    sform = scale @ header.get_sform() if fields["sform_code"] else None
+    sform = scale @ header.get_sform() if raw["sform_code"] else None
     faults: list[str] = []
     doubts: list[str] = []
+    if code not in NIFTI_UNITS:
+        faults.append(f"states lengths in the unit {code}, which NIfTI does not have: write mm (2 in xyzt_units)")
+    codes = {name: int(raw[f"{name}_code"]) for name in ("sform", "qform")}
+    faults += [
+        f"has the {name} code {number}, which NIfTI does not have: write 1 if it is the scanner's, or 0 if it is void"
+        for name, number in codes.items()
+        if number not in FORM_CODES
+    ]
     try:
-        qform = scale @ header.get_qform() if fields["qform_code"] else None
+        qform = scale @ header.get_qform() if raw["qform_code"] else None
     except ValueError:  # a quaternion longer than 1
         qform = None
         (faults if sform is None else doubts).append("has a qform that is not a rotation: correct its header")
+    if sform is None and qform is not None and not (raw["pixdim"][0] in (-1, 0) or raw["pixdim"][0] > 0):
+        faults.append(f"has the qfac {raw['pixdim'][0]:.4g} (pixdim[0]), which says no handedness: write 1 or -1")
     chosen = next((form for form in (sform, qform) if form is not None), scale @ header.get_base_affine())
     used = [axis for axis, size in enumerate(shape) if size > 1]
     sizes = [stated[axis] for axis in used]
@@ -93,7 +106,7 @@ def nifti_geometry(header: Any, stated: Sequence[float]) -> Geometry:
             )
         if sform is not None and qform is not None and is_valid_affine(qform):
             _compare_forms(sform, qform, shape, faults, doubts)
-    return Geometry(chosen, unit, tuple(faults), tuple(doubts))
+    return Geometry(chosen, unit, tuple(faults), (*doubts, *_odd_sizes(chosen, used, unit)))
 
 
 def mgh_geometry(header: Any, valid: bool) -> Geometry:
@@ -116,7 +129,9 @@ def nrrd_geometry(header: Mapping[str, Any]) -> Geometry:
     rank = int(header["dimension"])
     space = str(header.get("space", "")).lower()
     directions, origin = header.get("space directions"), header.get("space origin")
-    units = [str(unit).strip().lower() for unit in header.get("space units", [])] or ["mm"] * 3
+    stated = header.get("space units") or set(header.get("units", []))  # which are by axis: good if they are all one
+    units = [str(unit).strip(' "').lower() for unit in stated] or ["mm"]
+    units *= rank if len(units) == 1 else 1
     fault = None
     if directions is None or origin is None:
         fault = f"{NOWHERE}: write 'space directions' and 'space origin' into its header"
@@ -124,16 +139,19 @@ def nrrd_geometry(header: Mapping[str, Any]) -> Geometry:
         fault = f"has {rank} axes, of which {len(origin)} lie in space: write one value a voxel"
     elif space and space not in SPACES:
         fault = f"lies in the space '{space}', which does not say where left is: write it as {LPS}"
-    elif not set(units) <= set(MM):
-        fault = f"states the units {units}: write it in mm"
+    elif not set(units) <= set(MM) or len(units) < rank:
+        fault = f"states the units {sorted(set(units))}: write it in mm ('space units')"
     if fault is not None:
         return Geometry(np.full((4, 4), np.nan), faults=(fault,))
     affine, signs, scales = np.eye(4), SPACES[space or LPS][:rank], [MM[unit] for unit in units[:rank]]
     affine[:rank, :rank], affine[:rank, 3] = np.transpose(np.asarray(directions)), origin
     affine[:rank] *= np.multiply(signs, scales)[:, None]
-    doubts = () if space or rank == 2 else (_unknown_side("it names no space", f"in {LPS}"),)
-    faults = () if is_valid_affine(affine) else (_invalid(affine),)
-    return Geometry(affine, next((unit for unit in units if MM[unit] != 1), "mm"), faults, doubts)
+    if not is_valid_affine(affine):
+        return Geometry(affine, faults=(_invalid(affine),))
+    unit = next((unit for unit in units if MM[unit] != 1), "mm")
+    used = [axis for axis, size in enumerate(header["sizes"]) if size > 1]
+    doubts = () if space or len(used) < 3 else (_unknown_side("it names no space", f"in {LPS}"),)
+    return Geometry(affine, unit, (), (*doubts, *_odd_sizes(affine, used, unit)))
 
 
 def is_valid_affine(affine: Affine) -> bool:
@@ -150,9 +168,10 @@ def axis_codes(affine: Affine) -> str:
 
 
 def _compare_forms(sform: Affine, qform: Affine, shape: Sequence[int], faults: list[str], doubts: list[str]) -> None:
-    axes = [axis_codes(form)[: len(shape)] for form in (sform, qform)]
-    if axes[0] != axes[1]:
-        both = f"the sform gives {axes[0]}, the qform {axes[1]}"
+    axes = [form[:3, : len(shape)] / np.linalg.norm(form[:3, : len(shape)], axis=0) for form in (sform, qform)]
+    if (axes[0] * axes[1]).sum(axis=0).min() < np.cos(np.radians(TURN_DEGREES)):
+        codes = [axis_codes(form)[: len(shape)] for form in (sform, qform)]
+        both = f"the sform gives {codes[0]}, the qform {codes[1]}"
         faults.append(f"says two things of its orientation ({both}): write the right one into both")
         return
     ends = np.array(list(product(*[(0, size - 1) for size in (*shape, 1, 1)[:3]], (1,)))).T
@@ -164,6 +183,13 @@ def _compare_forms(sform: Affine, qform: Affine, shape: Sequence[int], faults: l
 
 def _invalid(affine: Affine) -> str:
     return f"has the singular or non-finite affine {affine[:3].tolist()}: correct its header"
+
+
+def _odd_sizes(affine: Affine, used: Sequence[int], unit: str) -> tuple[str, ...]:
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)[list(used)]
+    if not (is_valid_affine(affine) and sizes.size and sizes.max() > VOXEL_MM):
+        return ()
+    return (f"has voxels of {_numbers(sizes)} mm, by a header in {unit}: check that this is its unit",)
 
 
 def _unknown_side(why: str, taken: str) -> str:

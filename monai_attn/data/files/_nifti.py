@@ -37,9 +37,9 @@ def open_nifti(file: FileBytes) -> tuple[Any, Geometry]:
         raise ValueError("it is Analyze, which does not say where left is; convert it to NIfTI")
     kind: Any = (Nifti2PairHeader if pair else Nifti2Header) if two else (Nifti1PairHeader if pair else Nifti1Header)
     header = kind(start[: kind.template_dtype.itemsize], check=False)
-    stated = [float(size) for size in header["pixdim"][1 : 1 + min(3, int(header["dim"][0]))]]
+    raw = header.structarr.copy()
     header.check_fix(logger=_quiet, error_level=40)
-    return header, nifti_geometry(header, stated)
+    return header, nifti_geometry(header, raw)
 
 
 def open_mgh(file: FileBytes) -> tuple[Any, Geometry]:
