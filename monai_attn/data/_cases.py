@@ -1,7 +1,6 @@
 """Find the cases of a data set; images and labels are paired by name, never by sort order."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from .._paths import path_argument
 from ._channels import join_channels, name_channels, number_channels
 from ._datalist import datalist_file, read_datalist
+from ._passed_over import drop_results, walk_folders, warn_passed_over
 
 __all__ = ["case_name", "find_cases", "find_channel_names", "image_files", "named_case"]
 
@@ -47,7 +47,8 @@ def find_cases(
     - Images alone come from all lists of a datalist, or from these folders, ``imagesTs/`` and the folder itself; where
       these have none, from all folders below it but ``labels*``. ``dataset_dir`` may also be one image file.
 
-    Files are NIfTI, NRRD or MGZ. Hidden files are passed over.
+    Files are NIfTI, NRRD or MGZ. Hidden files are passed over, and so are results of this package among images, told by
+    their headers. Links to folders are followed.
 
     Args:
         dataset_dir: folder or file.
@@ -73,6 +74,7 @@ def find_cases(
         cases = [case for folder in below for case in _folder_cases(root, folder, False, in_channels, channel_names)]
     if datalist is not None:
         cases = _listed_cases(datalist, labelled, cases, in_channels, channel_names is not None)
+    warn_passed_over(root)
     return sorted(cases, key=lambda case: (case["case"], str(case["image"])))
 
 
@@ -123,7 +125,7 @@ def _listed_cases(
 def _folder_cases(
     root: Path, folder: str, labelled: bool, in_channels: int, channel_names: Sequence[str] | None
 ) -> Iterator[dict[str, Any]]:
-    files = _image_files(root / folder)
+    files = list(drop_results(_image_files(root / folder), folder))
     images = {case_name(path): path for path in files}
     labels = {case_name(path): str(path) for path in _image_files(root / LABEL_FOLDERS[folder])} if labelled else {}
     names = channel_names
@@ -136,15 +138,33 @@ def _folder_cases(
     for name, paths in [*wholes, *channels.items()]:
         case: dict[str, Any] = {"case": name, "image": str(paths[0]) if len(paths) == 1 else list(map(str, paths))}
         yield {**case, "label": labels[name]} if name in labels else case
+    nested = (
+        [
+            name
+            for below, names in walk_folders(root / folder)
+            if folder != "." and below != root / folder
+            for name in names
+            if name.lower().endswith(SUFFIXES)
+        ]
+        if labelled
+        else []
+    )
+    if nested:
+        logger.warning(
+            "%d image(s) in folders below '%s' were passed over: put them into it, or list them in a datalist",
+            len(nested),
+            folder,
+        )
     lonely = set(labels) - set(images) - set(channels)
     if lonely:
         logger.warning("%d label(s) in '%s' have no image: %s", len(lonely), folder, ", ".join(sorted(lonely)[:5]))
 
 
 def _folders_below(root: Path) -> Iterator[str]:
-    for folder, names, _ in os.walk(root):
-        names[:] = [name for name in names if not name.startswith((".", "labels"))]
-        yield from (str(Path(folder, name).relative_to(root)) for name in names)
+    for folder, _ in walk_folders(root):
+        place = folder.relative_to(root)
+        if place.parts and not any(part.startswith("labels") for part in place.parts):
+            yield str(place)
 
 
 def _names(folder: Path) -> list[str]:

@@ -211,7 +211,7 @@ def test_a_result_keeps_the_headers_place_and_nothing_of_its_intensities(tmp_pat
     assert (type(result), result.get_data_dtype(), len(content) > 0) == (kind, np.uint8, True)
     for name in ("cal_min", "cal_max"):
         assert result.header[name] == 0  # a viewer would show the labels in the CT's window
-    assert [bytes(result.header[name].tobytes()).strip(b"\0") for name in ("descrip", "intent_name")] == [b"", b""]
+    assert [bytes(result.header[name].tobytes()).strip(b"\0") for name in ("aux_file", "intent_name")] == [b"", b""]
     assert list(result.header.extensions) == []
     before = nib.load(tmp_path / "a.nii").header
     for name in ("sform_code", "qform_code", "xyzt_units", "srow_x", "srow_y", "srow_z", "quatern_b", "qoffset_x"):

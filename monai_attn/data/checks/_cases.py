@@ -210,6 +210,9 @@ def network_problem(facts: CaseFacts, in_channels: int, spatial_dims: int, stack
         kinds = {2: "a 2D image or a stack of them" if stacks else "a 2D image"}
         kind = kinds.get(spatial_dims, "a 3D image, alone or with one axis of channels behind")
         return f"{image} is not {kind}: convert it, or use a bundle for such images"
+    if spatial_dims == 3 and min(facts.shape) == 1:
+        cure = "use a bundle for slices, or the volume that it comes from"
+        return f"{image} is one voxel thick, of which a network for volumes makes nothing: {cure}"
     if facts.channels != in_channels:
         count = "1 file" if len(facts.image) == 1 else f"{len(facts.image)} files"
         return (

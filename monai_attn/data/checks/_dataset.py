@@ -8,6 +8,7 @@ from ..._paths import path_argument
 from ..._shown_names import list_names
 from .._cases import find_cases
 from .._datalist import describe_data
+from .._passed_over import explain_passed_over
 from .._patients import find_patients, unchecked_note
 from .._split import all_folds
 from ._across_cases import (
@@ -54,13 +55,14 @@ def check(
         facts and findings; nothing is raised for what is wrong with the data.
     """
     root = path_argument("dataset_dir", dataset_dir)
+    passed_over = explain_passed_over(root)
     try:
         cases = find_cases(root, True, in_channels or 1, channel_names)
         if not cases:
             raise FileNotFoundError(why_empty(root, labelled=True, cure="pass"))
         known = describe_data(root).labels
     except (ValueError, OSError) as error:
-        return DataReport(str(root), [], [Finding("error", "", str(error))])
+        return DataReport(str(root), [], [Finding("error", "", str(error))], passed_over)
     misnamed = [Finding("error", name, str(fault)) for name, fault in find_name_faults(cases, labelled=True)]
     names = {finding.case for finding in misnamed}
     whole = [case for case in cases if case["case"] not in names]
@@ -76,7 +78,7 @@ def check(
     classes = num_classes or (max(known) + 1 if known else None)
     found = find_across_cases(inspected, folds, patients, in_channels, classes, memory_gb)
     facts = sorted([f for f, _ in inspected] + [unread(c) for c in cases if c["case"] in names], key=lambda f: f.case)
-    return DataReport(str(root), facts, _sorted([*findings, *found]), [*_converted(facts), *notes])
+    return DataReport(str(root), facts, _sorted([*findings, *found]), [*_converted(facts), *notes, *passed_over])
 
 
 def require_training_cases(

@@ -15,6 +15,7 @@ from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
 
 from ..._atomic_files import write_whole
+from .._passed_over import RESULT
 from ._faults import same_place
 from ._nifti import data_end
 from ._volumes import open_volume
@@ -83,8 +84,9 @@ class InputGridWriter(NibabelWriter):
             header = kind.header_class.from_header(source.header)
             header.set_data_dtype(self.output_dtype)
             header["cal_min"] = header["cal_max"] = 0
-            header["descrip"] = header["aux_file"] = header["intent_name"] = b""
+            header["aux_file"] = header["intent_name"] = b""
             image = kind(array, None, header)
+        image.header["descrip"] = RESULT  # so that no later run takes it for an image
         _write(image, target)
 
 
