@@ -150,7 +150,7 @@ class CheckedDataset(CacheDataset):
             cause = root_cause(error)
             if not isinstance(cause, OSError | ValueError | EOFError) or explain(cause) is not None:
                 raise
-            kind = FileNotFoundError if isinstance(cause, FileNotFoundError) else ValueError
+            kind = next((kind for kind in (FileNotFoundError, OSError) if isinstance(cause, kind)), ValueError)
             raise kind(f"{what}: {cause}") from error
 
 

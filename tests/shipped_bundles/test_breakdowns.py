@@ -155,7 +155,7 @@ def test_errors_of_workers_end_in_one_line(small, slices, tmp_path, monkeypatch)
     with pytest.raises(RuntimeError) as caught:
         with_transform(training, InWorker("fails")).run()
     text = one_line(caught.value)
-    assert re.fullmatch(r"error: OSError: 'case_\d' went away while it was read \(in DataLoader.*\)", text)
+    assert re.fullmatch(r"error: OSError: case '(case_\d)': '\1' went away while it was read \(in DataLoader.*\)", text)
 
 
 def test_out_of_memory_says_what_to_lower(small, slices, tmp_path):
