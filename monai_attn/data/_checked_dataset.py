@@ -6,7 +6,7 @@ from os import PathLike
 from typing import Any
 
 from monai.data import CacheDataset
-from monai.transforms import Spacingd
+from monai.transforms import ScaleIntensityRanged, Spacingd
 from torch import nn
 from torch.utils.data import get_worker_info
 
@@ -185,6 +185,7 @@ def prepare_training(training: Any, validation: Any, fold: int | str | None = No
         {str(fold): [case["case"] for case in held_back]} if held_back else {},
         trust_image_header=training.trust_image_header,
         spacing_mm=_spacing_mm(training.transform),
+        is_ct=_expects_air(training.transform),
     )
     training.is_checked, training.facts = True, facts[: len(training.cases)]
     training.prepare()
@@ -199,3 +200,9 @@ def _spacing_mm(transform: Any) -> list[float] | None:
         if isinstance(step, Spacingd) and all(size > 0 for size in step.spacing_transform.pixdim):
             return [float(size) for size in step.spacing_transform.pixdim]
     return None
+
+
+def _expects_air(transform: Any) -> bool:
+    """Whether a transform scales a fixed range of values that begins below 0, as windows of CT do."""
+    steps = getattr(transform, "transforms", ())
+    return any(isinstance(step, ScaleIntensityRanged) and step.scaler.a_min < 0 for step in steps)

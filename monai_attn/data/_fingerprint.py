@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from ._datalist import Description, describe_data
+from ._training_ranges import in_ras
+from .checks._across_cases import AIR_HU
 from .checks._report import CaseFacts, DataReport
 
 __all__ = ["Fingerprint", "measure"]
 
-AXES = ("LR", "PA", "IS")  # of images turned to RAS: pairs of directions, by axis
 CT = re.compile(r"(?:^|[^A-Z])(?:CB|CE|NC)?CTA?(?:$|[^A-Z])|COMPUTED TOMOGRAPHY")
 MR = re.compile(r"(?:^|[^A-Z])(?:MRI?|T1|T2|PD|FLAIR|DWI|ADC)|MAGNETIC RESONANCE")
 FEW = 3  # cases that show nothing yet
 MOST = 0.9  # of the cases
 ALIKE = 2.0  # times the volume
 BESIDE = 0.15  # of the image's width
-AIR_HU = -200.0  # below it lies what only CT has: air, where MR has 0 and more
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ def measure(
                 "a bundle would learn as a class: give these voxels a class, and take the name out of dataset.json"
             )
     dims = 2 if all(len(f.shape) == 2 or (len(f.shape) == 3 and f.shape[2] == 1) for f in facts) else 3
-    spacings = np.array([_in_ras(f, f.spacing_mm, dims) for f in facts])
-    shapes = np.array([_in_ras(f, f.shape, dims) for f in facts])
+    spacings = np.array([in_ras(f.orientation, f.spacing_mm, dims) for f in facts])
+    shapes = np.array([in_ras(f.orientation, f.shape, dims) for f in facts])
     sizes = spacings.prod(axis=1)
     highest = max([*known.labels, *(value for f in facts for value in f.label_voxels)])
     names = _class_names(_given_names(class_names, highest) or known.labels, highest)
@@ -136,14 +136,6 @@ def measure(
         class_volumes_mm3=tuple(float(np.median(v)) if v else 0.0 for v in volumes),
         thickness_mm=tuple(float(np.median(t)) if t else 0.0 for t in thickness),
     )
-
-
-def _in_ras(facts: CaseFacts, values: tuple[float, ...], dims: int) -> list[float]:
-    """Values by axis in the order of the axes after turning to RAS."""
-    if dims == 2:
-        return list(values[:2])
-    order = [next(k for k, code in enumerate(facts.orientation) if code in axis) for axis in AXES]
-    return [values[k] for k in order]
 
 
 def _modality(facts: list[CaseFacts], known: Description) -> tuple[str, str]:
@@ -219,4 +211,4 @@ def _towards_ras(facts: CaseFacts, value: int, dims: int) -> list[float]:
     place = facts.centroids[value]
     if dims == 3:
         place = tuple(1 - s if code in "LPI" else s for s, code in zip(place, facts.orientation, strict=True))
-    return _in_ras(facts, place, dims)
+    return in_ras(facts.orientation, place, dims)

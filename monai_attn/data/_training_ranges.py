@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks._across_cases import AIR_HU
 from .checks._report import CaseFacts
 
 __all__ = ["AIR_HU", "TrainingRanges", "image_digest", "in_ras", "measure_ranges"]
 
 AXES = ("LR", "PA", "IS")  # of images turned to RAS: pairs of directions, by axis
-AIR_HU = -200.0  # below it lies what only CT has: air, where MR has 0 and more
 
 Range = tuple[float, float]
 

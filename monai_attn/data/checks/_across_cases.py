@@ -13,12 +13,15 @@ __all__ = [
     "find_large_cases",
     "find_odd_channels",
     "find_odd_geometries",
+    "find_odd_levels",
     "find_odd_scales",
     "outside_classes",
 ]
 
 SPACING_OUTLIER = 2.0  # times the median
 SCALE_OUTLIER = 10.0  # times the median
+AIR_HU = -200.0  # below it lies what only CT has: air, where MR has 0 and more
+LEVEL_OUTLIER = 400.0  # HU, more than soft tissues differ
 RARE = 0.5  # of the cases
 SHOWN = 5  # values
 BYTES = 4  # of a voxel in float32
@@ -117,6 +120,34 @@ def find_odd_scales(facts: list[CaseFacts]) -> Iterator[Finding]:
             elif max(span / median, median / span) > SCALE_OUTLIER:
                 text = f"intensities span {span:.3g}{which}, in the median case {median:.3g}"
                 yield Finding("warning", f.case, f"{image}: {text}: check that the unit is the same")
+
+
+def find_odd_levels(facts: list[CaseFacts], is_ct: bool = False) -> Iterator[Finding]:
+    """CT whose values lie far from those of the other cases, as without the intercept of its files, or all of them do.
+
+    Args:
+        facts: of cases.
+        is_ct: whether the data set, or what reads it, expects HU; otherwise values of air in some case say so.
+    """
+    first = [f for f in facts if f.percentiles]
+    air = [f for f in first if f.percentiles[0][0] < AIR_HU]
+    if first and not air and is_ct:
+        text = f"no image has values below {AIR_HU:.0f} in its first channel, where air has about -1000 HU"
+        yield Finding(
+            "warning", "", f"{text}: check that these are HU, with the intercept of -1024 that CT is stored with"
+        )
+    inside = [f.foreground[0] for f in air if f.foreground]
+    for f in first if air else ():
+        usual = float(np.median(inside if f.foreground and inside else [g.percentiles[0][1] for g in air]))
+        shift = (f.foreground[0] if f.foreground and inside else f.percentiles[0][1]) - usual
+        if f.percentiles[0][0] >= AIR_HU and shift > LEVEL_OUTLIER:
+            where = "inside the labels" if f.foreground and inside else "in the middle"
+            text = (
+                f"its values lie about {shift:.0f} above those of the cases with air {where}, and it has no air itself"
+            )
+            yield Finding(
+                "warning", f.case, f"image '{f.image[0]}': {text}: check that it has HU (often 1024 too high)"
+            )
 
 
 def find_large_cases(

@@ -16,6 +16,7 @@ from ._across_cases import (
     find_large_cases,
     find_odd_channels,
     find_odd_geometries,
+    find_odd_levels,
     find_odd_scales,
 )
 from ._cases import check_command, find_name_faults, inspect_for_network, log_warnings, require_names, why_empty
@@ -60,7 +61,7 @@ def check(
         cases = find_cases(root, True, in_channels or 1, channel_names)
         if not cases:
             raise FileNotFoundError(why_empty(root, labelled=True, cure="pass"))
-        known = describe_data(root).labels
+        described = describe_data(root)
     except (ValueError, OSError) as error:
         return DataReport(str(root), [], [Finding("error", "", str(error))], passed_over)
     misnamed = [Finding("error", name, str(fault)) for name, fault in find_name_faults(cases, labelled=True)]
@@ -75,8 +76,9 @@ def check(
         findings = [*misnamed, *find_empty_sides([case["case"] for case in cases], folds)]
     except ValueError as error:
         findings, folds = [*misnamed, Finding("error", "", str(error))], {}
-    classes = num_classes or (max(known) + 1 if known else None)
-    found = find_across_cases(inspected, folds, patients, in_channels, classes, memory_gb)
+    classes = num_classes or (max(described.labels) + 1 if described.labels else None)
+    is_ct = bool(described.channels) and described.channels[0].upper() == "CT"
+    found = find_across_cases(inspected, folds, patients, in_channels, classes, memory_gb, is_ct=is_ct)
     facts = sorted([f for f, _ in inspected] + [unread(c) for c in cases if c["case"] in names], key=lambda f: f.case)
     return DataReport(str(root), facts, _sorted([*findings, *found]), [*_converted(facts), *notes, *passed_over])
 
@@ -90,6 +92,7 @@ def require_training_cases(
     validation: Mapping[str, Sequence[str]],
     trust_image_header: bool = False,
     spacing_mm: Sequence[float] | None = None,
+    is_ct: bool = False,
 ) -> list[CaseFacts]:
     """Check what a training is about to use, each file and across cases; log the warnings.
 
@@ -104,6 +107,7 @@ def require_training_cases(
         validation: names of the validation cases, under the name of the fold.
         trust_image_header: let a label of its image's shape pass whatever its affine says.
         spacing_mm: to which the network's cases are resampled, if they are.
+        is_ct: whether values must be HU.
 
     Returns:
         what was measured, in the order of the cases.
@@ -115,7 +119,7 @@ def require_training_cases(
     require_names(cases, dataset_dir, labelled=True)
     inspected = list(inspect_for_network(cases, in_channels, spatial_dims, trust_image_header=trust_image_header))
     findings = find_across_cases(
-        inspected, validation, in_channels=in_channels, num_classes=num_classes, spacing_mm=spacing_mm
+        inspected, validation, in_channels=in_channels, num_classes=num_classes, spacing_mm=spacing_mm, is_ct=is_ct
     )
     findings += find_unscored_folds([facts for facts, _ in inspected], validation)
     sound = [facts for facts, found in inspected if not is_faulty(found)]
@@ -136,6 +140,7 @@ def find_across_cases(
     num_classes: int | None = None,
     memory_gb: float | None = None,
     spacing_mm: Sequence[float] | None = None,
+    is_ct: bool = False,
 ) -> list[Finding]:
     """What was found in single cases, and what shows across those that are right by themselves; sorted.
 
@@ -147,6 +152,7 @@ def find_across_cases(
         num_classes: classes with background, if known.
         memory_gb: what a resampled case may take; by default half of this machine's memory.
         spacing_mm: to which cases are resampled; by default their median.
+        is_ct: whether values must be HU.
     """
     facts = [f for f, found in inspected if not is_faulty(found)]
     findings = [finding for _, found in inspected for finding in found]
@@ -154,6 +160,7 @@ def find_across_cases(
     findings += find_label_problems(facts, num_classes)
     findings += find_odd_geometries(facts)
     findings += find_odd_scales(facts)
+    findings += find_odd_levels(facts, is_ct)
     findings += find_large_cases(facts, num_classes, memory_gb, spacing_mm)
     findings += find_twins([f for f, _ in inspected], folds)
     if patients:
