@@ -133,21 +133,15 @@ def find_odd_levels(facts: list[CaseFacts], is_ct: bool = False) -> Iterator[Fin
     air = [f for f in first if f.percentiles[0][0] < AIR_HU]
     if first and not air and is_ct:
         text = f"no image has values below {AIR_HU:.0f} in its first channel, where air has about -1000 HU"
-        yield Finding(
-            "warning", "", f"{text}: check that these are HU, with the intercept of -1024 that CT is stored with"
-        )
+        yield Finding("warning", "", f"{text}: check that these are HU, with the intercept of most CT, -1024")
     inside = [f.foreground[0] for f in air if f.foreground]
     for f in first if air else ():
         usual = float(np.median(inside if f.foreground and inside else [g.percentiles[0][1] for g in air]))
         shift = (f.foreground[0] if f.foreground and inside else f.percentiles[0][1]) - usual
         if f.percentiles[0][0] >= AIR_HU and shift > LEVEL_OUTLIER:
             where = "inside the labels" if f.foreground and inside else "in the middle"
-            text = (
-                f"its values lie about {shift:.0f} above those of the cases with air {where}, and it has no air itself"
-            )
-            yield Finding(
-                "warning", f.case, f"image '{f.image[0]}': {text}: check that it has HU (often 1024 too high)"
-            )
+            text = f"has no air, and its values {where} lie about {shift:.0f} above those of the cases with air"
+            yield Finding("warning", f.case, f"image '{f.image[0]}' {text}: check that it has HU (often 1024 too high)")
 
 
 def find_large_cases(
