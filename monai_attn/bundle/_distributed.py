@@ -1,6 +1,9 @@
 """Several processes, one for each GPU, as ``torchrun`` starts them."""
 
 import os
+import signal
+import threading
+import time
 from typing import Any
 
 import torch
@@ -9,6 +12,9 @@ from monai.data import DistributedSampler
 from ._one_line import one_line_errors
 
 __all__ = ["not_main", "num_ranks", "rank_device", "rank_sampler", "start_ranks"]
+
+WATCH_S = 1.0  # between two looks at the launcher
+GRACE_S = 30.0
 
 
 def start_ranks() -> None:
@@ -27,8 +33,18 @@ def start_ranks() -> None:
         if int(os.environ["LOCAL_RANK"]) >= count:
             raise ValueError(f"process {os.environ['LOCAL_RANK']} has no GPU of its own: pass --nproc_per_node={count}")
         torch.cuda.set_device(rank_device())
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     one_line_errors()  # again, since that has put a hook of its own before ours, which loses the exit status
+
+
+def _end_with(launcher: int) -> None:
+    """End this process when its launcher is gone, as a signal would; at once where that does not help."""
+    while os.getppid() == launcher:  # on Windows, where it stays, for ever
+        time.sleep(WATCH_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)  # for the end of an iteration; one that waits for a rank which is gone has none
+    os._exit(128 + signal.SIGTERM)
 
 
 def rank_device() -> torch.device:

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from .._atomic_files import write_whole
 from ._suggestions import unknown_key
 
 __all__ = ["render", "render_config", "render_spec", "rendered_files"]
@@ -30,6 +31,7 @@ OVERLAYS = (
 )
 REQUIRED = "_required_"
 WIDTH = 120
+CURE = "make room and see that the folder is writable; what was there before is intact"
 DESCRIPTION = "_desc_"
 RENDERED = "Rendered from bundle.json: edit that and run monai-attn render, which overwrites no edits made here."
 STAMP = re.compile(r"\[([0-9a-f]{12})\]")  # digest of what was rendered, which tells edits from an older rendering
@@ -63,7 +65,7 @@ def render(bundle_root: str | PathLike[str], write: bool = True, overwrite: bool
         )
     for path in changed if write else []:
         path.parent.mkdir(exist_ok=True)
-        path.write_text(texts[path], encoding="utf-8")
+        _write(path, texts[path])
     return changed
 
 
@@ -76,7 +78,7 @@ def render_spec(spec: dict[str, Any], bundle_root: str | PathLike[str]) -> None:
     """
     root = Path(bundle_root)
     root.mkdir(parents=True, exist_ok=True)
-    (root / "bundle.json").write_text(_pretty(spec) + "\n", encoding="utf-8")
+    _write(root / "bundle.json", f"{_pretty(spec)}\n")
     render(root)
 
 
@@ -123,6 +125,10 @@ def render_config(name: str, spec: dict[str, Any], where: str = "bundle.json") -
     if missing:
         raise ValueError(f"'{where}': {templates[-1]} needs '{missing[0]}', which has no default: add it")
     return content
+
+
+def _write(path: Path, text: str) -> None:
+    write_whole(path, lambda file: file.write(text.encode()), cure=CURE)
 
 
 def _stamped(content: dict[str, Any]) -> dict[str, Any]:

@@ -44,8 +44,8 @@ class TrainingCheckpoints:
 
     A state has the network, the optimizer, the schedule, the scaler of mixed precision, epoch and iteration, the best
     score so far, the seed and epoch from which random numbers follow, and digests of settings, config and cases.
-    It is written after validation, and once before the first epoch, so that there always is one to resume from.
-    ``model.pt`` and, at the end, ``model_final.pt`` are state dicts of the network alone.
+    It is written after validation, and once before the first epoch. ``model.pt`` and, at the end, ``model_final.pt``
+    are state dicts of the network alone.
 
     :class:`monai_attn.engines.CheckedTrainer` attaches it and calls :meth:`begin`.
 
@@ -55,9 +55,8 @@ class TrainingCheckpoints:
         optimizer: of the network.
         lr_scheduler: of the optimizer, with ``state_dict``; ``None`` without one.
         evaluator: validates, and has the best score; higher is better.
-        settings: plain values of the config that a resumed training is compared with; ``classes`` must not change,
-            ``batch_size`` makes epochs of another length, and what differs is named in the log.
-        config: the parts of the config by name, where they are known; a resumed training names those that changed.
+        settings: plain values of the config that a resumed training is compared with; ``classes`` must not change.
+        config: the parts of the config by name, where they are known; a resumed training names what changed.
     """
 
     def __init__(
@@ -76,10 +75,9 @@ class TrainingCheckpoints:
         self._progress = OptimizerProgress(optimizer, lr_scheduler)
         self.settings = json.loads(json.dumps(settings, default=str))  # as it will come back from a file
         self.config = {key: digest(value) for key, value in (config or {}).items()}
-        self.resumes = False
         self.data: Mapping[str, Mapping[str, str]] = {}
         self.note: Mapping[str, Any] | None = None
-        self._started = False
+        self.resumes = self._started = False
         self._own: set[str] = set()  # files of this training, not of one before it
         self._earlier: Path | None = None
         self._scaler: dict[str, Any] | None = None
@@ -210,8 +208,12 @@ class TrainingCheckpoints:
     def _finish(self, trainer: Any) -> None:
         scaler = getattr(trainer, "scaler", None)
         self._scaler = None if scaler is None else scaler.state_dict()
-        if self.writes:
-            self._replace(LAST)
+        if not self.writes:
+            return
+        self._replace(LAST)
+        if BEST in self._own and not (self.folder / BEST).exists():
+            logger.warning("'%s' was removed during the training: it is the last epoch's now", self.folder / BEST)
+            self._replace(BEST)
 
     def _replace(self, name: str) -> None:
         if name not in self._own:
@@ -233,8 +235,10 @@ class TrainingCheckpoints:
             "optimizer": self.optimizer.state_dict(),
             "lr_scheduler": None if self.lr_scheduler is None else self.lr_scheduler.state_dict(),
             "scaler": None if scaler is None else scaler.state_dict(),
-            "best_of_trainer": _best(trainer),
-            "best_of_evaluator": _best(self.evaluator),
+            **{
+                f"best_of_{name}": [float(engine.state.best_metric), int(engine.state.best_metric_epoch)]
+                for name, engine in (("trainer", trainer), ("evaluator", self.evaluator))
+            },
             "random": {"seed": self.settings.get("seed"), "epoch": trainer.state.epoch},
             "settings": self.settings,
             "settings_sha256": digest(self.settings),
@@ -243,7 +247,3 @@ class TrainingCheckpoints:
             "data": self.data,
             "data_sha256": digest(self.data),
         }
-
-
-def _best(engine: Any) -> list[float]:
-    return [float(engine.state.best_metric), int(engine.state.best_metric_epoch)]

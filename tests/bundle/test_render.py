@@ -172,3 +172,13 @@ def test_nothing_is_left_of_a_copy_that_failed(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rendering_that_is_cut_off_leaves_whole_files(spec, monkeypatch):
+    root = spec()
+    render(root)
+    before = {path.name: path.read_bytes() for path in (root / "configs").iterdir()}
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match=r"cannot be written \(No space left on device\): make room"):
+        render(spec(lambda content: content["train"].update(max_epochs=7)))
+    assert {path.name: path.read_bytes() for path in (root / "configs").iterdir()} == before

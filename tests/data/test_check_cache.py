@@ -108,3 +108,10 @@ def test_a_cache_that_cannot_be_used_does_no_harm(tmp_path, reads, cache, spoil)
     reads.clear()
     assert check(root, progress=False) == first
     assert len(reads) == 12
+
+
+def test_a_full_disk_leaves_nothing_half_written(make_dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("MONAI_ATTN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    assert not check(make_dataset(), progress=False).errors
+    assert list((tmp_path / "cache").iterdir()) == []

@@ -3,9 +3,11 @@
 import contextlib
 import functools
 import math
+import shutil
 
 import pytest
 import torch
+from ignite.engine import Events
 from ignite.metrics import Average, MetricsLambda
 from monai.engines import SupervisedEvaluator
 from monai.handlers import LrScheduleHandler, ValidationHandler
@@ -72,6 +74,17 @@ def test_the_first_score_after_one_that_was_none_is_the_best(tmp_path):
     assert state["best_of_evaluator"] == [0.2, 2]
     second = load(next(tmp_path.glob("checkpoint_epoch0002-*.pt")))["model"]
     assert all(torch.equal(tensor, second[name]) for name, tensor in load(tmp_path / "model.pt").items())
+
+
+def test_a_folder_that_is_removed_meanwhile_has_a_best_network_in_the_end(tmp_path, caplog):
+    folder = tmp_path / "run"
+    trainer = make_trainer(folder, 3, [0.9, 0.5, 0.4])
+    trainer.add_event_handler(Events.EPOCH_STARTED(once=3), lambda: shutil.rmtree(folder))
+    trainer.run()
+    best, last = load(folder / "model.pt"), load(folder / "model_final.pt")
+    assert all(torch.equal(tensor, last[name]) for name, tensor in best.items())
+    assert "model.pt' was removed during the training: it is the last epoch's now" in caplog.text
+    assert len(list(folder.glob("checkpoint_epoch*.pt"))) == 1
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..._atomic_files import write_whole
 from .._cases import case_name, image_files
 from ..files._bytes import FileBytes, digest_files
 from ..files._volumes import Volume, open_volume, parts
@@ -110,9 +110,7 @@ def remember(key: str, facts: CaseFacts) -> None:
     content = {name: value for name, value in asdict(facts).items() if name not in ("case", "image", "label")}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as file:
-            json.dump(content, file)
-        os.replace(file.name, folder / f"{key}.json")  # whole or not at all, for others that read meanwhile
+        write_whole(folder / f"{key}.json", lambda file: file.write(json.dumps(content).encode()))
     except OSError:
         return
 
