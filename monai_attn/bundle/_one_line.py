@@ -8,6 +8,7 @@ import signal
 import sys
 from types import TracebackType
 
+from .._shown_names import escape_output
 from ..engines import CasesFailed
 from ..errors import OutputError, ResourceExhausted, TrainingInterrupted, explain, root_cause, worker_report
 from ..handlers._signals import Terminated, end_on_sigterm
@@ -28,6 +29,7 @@ def one_line_errors() -> None:
     """
     if not is_monai_bundle():
         return
+    escape_output()
     sys.excepthook = _end
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):

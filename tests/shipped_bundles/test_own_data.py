@@ -84,8 +84,8 @@ def test_trusting_the_image_header_is_a_switch_of_training_and_evaluation(tmp_pa
     assert torch.equal(plain[0].int(), torch.as_tensor(d.arrays(0)[1][::-1].copy()).int())  # turned to RAS by itself
     evaluation = parser("evaluate", root, output_dir=str(tmp_path / "out"), trust_image_header=True)
     evaluation.get_parsed_content("dataset").prepare()
-    assert len(evaluation.get_parsed_content("loading")) == 5
-    assert len(parser("evaluate", root).get_parsed_content("loading")) == 4
+    assert len(evaluation.get_parsed_content("loading")) == 6
+    assert len(parser("evaluate", root).get_parsed_content("loading")) == 5
 
 
 @pytest.mark.parametrize("spoil", [d.almost_whole, d.slope], ids=["0.9999", "scl_slope 1/41"])
