@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import SHIPPED
+from monai.inferers import SlidingWindowInferer
 
-from monai_attn.bundle.planning._budget import Cost, fit_schedule
+from monai_attn.bundle.planning._budget import Cost, count_windows, fit_schedule
 from monai_attn.bundle.planning._geometry import fit_geometry
 from monai_attn.bundle.planning._recipe import image_transforms, network_definition
 from monai_attn.bundle.planning._transfer import copy_weights, freeze_encoder, like_spec
@@ -170,3 +172,16 @@ def test_weights_that_a_bundle_links_to_elsewhere_are_not_taken_with_it(tmp_path
     with pytest.raises(ValueError, match=r"'models/model.pt' of bundle .* links to something outside its folder"):
         like_spec(str(root), "auto", CUBE)
     assert like_spec(str(root), str(outside), CUBE)[2] == Path(outside)
+
+
+@pytest.mark.parametrize("shape", [(40, 40, 40), (31, 64, 200), (90, 33, 64)])
+@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.5])
+def test_windows_are_counted_as_monai_takes_them(shape, overlap):
+    taken = []
+
+    def network(window):
+        taken.append(len(window))
+        return window
+
+    SlidingWindowInferer((32, 32, 32), overlap=overlap)(torch.zeros(1, 1, *shape), network)
+    assert count_windows(shape, (32, 32, 32), overlap) == sum(taken)

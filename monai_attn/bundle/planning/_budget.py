@@ -1,8 +1,9 @@
 """How long a step takes and how much memory it holds, measured on the device at hand; epochs that fit into the time."""
 
+import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
+from monai.utils import fall_back_tuple
 
 from ..._memory import half_of_memory_gb
 from .._render import render_config
@@ -17,6 +19,7 @@ from .._render import render_config
 __all__ = ["Cost", "Schedule", "fit_schedule", "free_memory_gb", "measure_cost"]
 
 STEPS = 5
+TIMED = 2  # windows that are timed along each axis, side by side
 VALIDATION_SHARE = 0.15  # of the time
 MOST_VALIDATIONS = 20
 MOST_EPOCHS = 100
@@ -148,12 +151,23 @@ def free_memory_gb(device: torch.device) -> float:
 def _seconds_to_validate(
     parser: ConfigParser, network: torch.nn.Module, image: torch.Tensor, device: torch.device
 ) -> float:
-    inferer: Callable[..., Any] = parser.get_parsed_content("validate::inferer")
+    """Of a few windows, times how many there are: a large case with a large network may take minutes."""
+    inferer: Any = parser.get_parsed_content("validate::inferer")
+    roi = fall_back_tuple(inferer.roi_size, image.shape[2:])
+    part = image[(..., *(slice(TIMED * size) for size in roi))]
     network.eval()
     start = time.perf_counter()
     with torch.no_grad():
-        inferer(image.to(device), network)
-    return _since(start, device)
+        inferer(part.to(device), network)
+    share = count_windows(image.shape[2:], roi, inferer.overlap) / count_windows(part.shape[2:], roi, inferer.overlap)
+    return _since(start, device) * share
+
+
+def count_windows(shape: Sequence[int], roi_size: Sequence[int], overlap: float) -> int:
+    """How many windows MONAI's ``SlidingWindowInferer`` takes over an image of that size."""
+    steps = [max(1, int(size * (1 - overlap))) for size in roi_size]
+    axes = zip(shape, roi_size, steps, strict=True)
+    return math.prod(max(0, -(-(size - window) // step)) + 1 for size, window, step in axes)
 
 
 def _since(start: float, device: torch.device) -> float:
