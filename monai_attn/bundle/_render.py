@@ -128,7 +128,8 @@ def render_config(name: str, spec: dict[str, Any], where: str = "bundle.json") -
 
 
 def _write(path: Path, text: str) -> None:
-    write_whole(path, lambda file: file.write(text.encode()), cure=CURE)
+    content = text.encode(errors="backslashreplace")  # JSON reads \udce9 as what stands for a byte that is not UTF-8
+    write_whole(path, lambda file: file.write(content), cure=CURE)
 
 
 def _stamped(content: dict[str, Any]) -> dict[str, Any]:

@@ -154,7 +154,8 @@ def _seconds_to_validate(
     """Of a few windows, times how many there are: a large case with a large network may take minutes."""
     inferer: Any = parser.get_parsed_content("validate::inferer")
     roi = fall_back_tuple(inferer.roi_size, image.shape[2:])
-    part = image[(..., *(slice(TIMED * size) for size in roi))]
+    few: Any = (..., *(slice(TIMED * size) for size in roi))
+    part = image[few]
     network.eval()
     start = time.perf_counter()
     with torch.no_grad():

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..._shown_names import printable
 from ...data import DataReport, Fingerprint
 
 __all__ = ["write_card"]
@@ -88,7 +89,7 @@ Training writes `models/model.pt`, which the other two read; one that was interr
 """
     path = root / "docs" / "README.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(printable(text), encoding="utf-8")
 
 
 def _times(values: Sequence[int]) -> str:
