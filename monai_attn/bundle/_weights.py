@@ -9,6 +9,7 @@ from torch import nn
 
 from .._paths import path_argument
 from .._shipped_bundles import check_weights_inside
+from .._shown_names import list_names
 from ..data import CheckedDataset, TrainingRanges, image_digest
 from ..handlers._checkpoint_files import EARLIER
 from ..networks import (
@@ -58,7 +59,7 @@ def _compare_images(scored: CheckedDataset, weights: Path) -> None:
             "%d of %d case(s) trained these weights (%s), so their scores flatter: set `fold` to score others alone",
             len(learnt),
             len(scored.facts),
-            ", ".join(learnt[:3]) + (", ..." if learnt[3:] else ""),
+            list_names(learnt),
         )
     else:
         logger.info("none of the %d case(s) trained these weights", len(scored.facts))

@@ -16,7 +16,7 @@ WORDS = (
     *(("left", "right"), ("links", "rechts"), ("linke", "rechte"), ("linker", "rechter"), ("linkes", "rechtes")),
     *(("gauche", "droite"), ("gauche", "droit"), ("izquierdo", "derecho"), ("izquierda", "derecha"), ("izq", "der")),
     *(("esquerdo", "direito"), ("esquerda", "direita"), ("esq", "dir"), ("sinistro", "destro"), ("sinistra", "destra")),
-    *(("sinister", "dexter"), ("sinistra", "dextra"), ("sinistrum", "dextrum"), ("linker", "rechter")),
+    *(("sinister", "dexter"), ("sinistra", "dextra"), ("sinistrum", "dextrum")),
     *(("vanster", "hoger"), ("vanstra", "hogra"), ("venstre", "hoyre"), ("venstre", "hojre"), ("vasen", "oikea")),
     *((f"lew{end}", f"praw{end}") for end in "yae"),
     *((f"lev{end}", f"prav{end}") for end in "yae"),
