@@ -147,17 +147,9 @@ def validation_cases(
         options: further arguments of :func:`split_cases`.
 
     Returns:
-        the cases; the log has a warning when a data set with folds is taken whole.
+        the cases.
 
     Raises:
         ValueError: as :func:`split_cases`.
     """
-    if fold is not None:
-        return split_cases(cases, dataset_dir, fold, **options)[1]
-    if known_folds(cases, dataset_dir) is not None:
-        logger.warning(
-            "fold=None: evaluating all %d cases, some of which the weights may have been trained on; `fold` 0 keeps to "
-            "those of fold 0",
-            len(cases),
-        )
-    return cases
+    return cases if fold is None else split_cases(cases, dataset_dir, fold, **options)[1]
