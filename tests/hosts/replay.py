@@ -74,6 +74,7 @@ def label_inference(bundle: Bundle, image: str | np.ndarray, scoring: bool = Fal
 
     with torch.no_grad():
         item["pred"] = parser.get_parsed_content("inferer")(item["image"][None], network)[0]
+    item["logits"] = item["pred"].clone()
     dropped = (SaveImaged, Invertd) if scoring else (SaveImaged,)
     for transform in parser.get_parsed_content("postprocessing").transforms:
         if not isinstance(transform, dropped):
