@@ -17,6 +17,7 @@ __all__ = ["is_monai_bundle", "one_line", "one_line_errors", "show_switches"]
 
 _PLAIN = (CasesFailed, OutputError)  # they name the files, whose names may hold any word
 _EXPECTED = (ValueError, OSError, ModuleNotFoundError, FloatingPointError, ResourceExhausted, TrainingInterrupted)
+OURS = f"{__name__.partition('.')[0]}."
 _ARGUMENT = re.compile(r"`(\w+)`")  # as lower rooms name one that helps
 
 
@@ -33,7 +34,7 @@ def one_line_errors() -> None:
     sys.excepthook = _end
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-            handler.setFormatter(_WithoutTraceback(handler.formatter or logging.Formatter()))
+            handler.setFormatter(_ForTheTerminal(handler.formatter or logging.Formatter()))
     end_on_sigterm()
 
 
@@ -43,8 +44,8 @@ def is_monai_bundle() -> bool:
     return spec is not None and spec.name == "monai.bundle.__main__"
 
 
-class _WithoutTraceback(logging.Formatter):
-    """MONAI's engines log the traceback of what ends them, before anyone can say it in a line; files may have it."""
+class _ForTheTerminal(logging.Formatter):
+    """Without the traceback that MONAI's engines log of what ends them, and with switches for our arguments."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
@@ -54,7 +55,8 @@ class _WithoutTraceback(logging.Formatter):
         if not os.environ.get("MONAI_ATTN_DEBUG"):
             record = copy.copy(record)
             record.exc_info = record.exc_text = None
-        return self.formatter.format(record)
+        text = self.formatter.format(record)
+        return show_switches(text) if record.name.startswith(OURS) else text
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
