@@ -157,7 +157,9 @@ def _folder_cases(
         )
     lonely = set(labels) - set(images) - set(channels)
     if lonely:
-        logger.warning("%d label(s) in '%s' have no image: %s", len(lonely), folder, ", ".join(sorted(lonely)[:5]))
+        logger.warning(
+            "%d label(s) in '%s' have no image: %s", len(lonely), LABEL_FOLDERS[folder], ", ".join(sorted(lonely)[:5])
+        )
 
 
 def _folders_below(root: Path) -> Iterator[str]:

@@ -17,6 +17,7 @@ from .files._geometry import axis_codes, is_valid_affine
 __all__ = ["CompareImaged", "CompareVolumesd"]
 
 FAR = 2.0  # times the largest, or the smallest over it, that was seen in training
+SHIFT = 1000.0  # HU, about what a missing intercept makes
 SAMPLE = 1_000_000  # values that percentiles are taken of
 
 logger = logging.getLogger(__name__)
@@ -98,17 +99,29 @@ def _image_doubts(image: Any, ranges: TrainingRanges) -> list[str]:
         doubts.append(f"its field of view is {_times(extent)} mm, {_seen(ranges.field_of_view_mm)}")
     elif dims == 3 and any(size > FAR * high for size, (_, high) in zip(spacing, ranges.spacing_mm, strict=True)):
         doubts.append(f"its voxels are {_times(spacing)} mm, {_seen(ranges.spacing_mm)}")
-    if ranges.has_air:
-        values = np.asarray(image[0]).ravel()
-        low, high = np.percentile(values[:: max(1, values.size // SAMPLE)], (0.5, 99.5)).tolist()
-        if low > AIR_HU:
-            doubts.append(
-                f"its lowest values are about {low:.4g}, where air has about -1000 HU: a CT stored without its "
-                "intercept needs 1024 taken off"
-            )
-        elif high > FAR * ranges.percentiles[-1][1]:
-            doubts.append(f"its highest values are about {high:.4g}, {_seen(ranges.percentiles[-1:])}: are they HU?")
+    values = np.asarray(image[0]).ravel()
+    low, middle, high = np.percentile(values[:: max(1, values.size // SAMPLE)], (0.5, 50, 99.5)).tolist()
+    if low == high:
+        doubts.append(f"nearly all its values are {low:.4g}")
+    elif ranges.has_air:
+        doubts += _level_doubts(low, middle, high, ranges)
     return [f"{doubt}; a result may be meaningless" for doubt in doubts]
+
+
+def _level_doubts(low: float, middle: float, high: float, ranges: TrainingRanges) -> list[str]:
+    """Values of CT that are not what the training images had."""
+    lowest, _, highest = ranges.percentiles
+    air = f"its lowest values are about {low:.4g}, where air has about -1000 HU"
+    if low > AIR_HU:
+        shifted = low > lowest[1] + SHIFT / 2 and low >= -SHIFT / 20 and high > highest[0] + SHIFT / 2
+        return [
+            f"{air}: " + ("its intercept of about -1024 may be missing" if shifted else "they may be cut off or scaled")
+        ]
+    if low > lowest[1] + SHIFT / 4 or (low < lowest[0] - SHIFT / 2 and middle < lowest[0] - SHIFT / 4):
+        return [f"{air}: are they shifted?"]
+    if high > FAR * highest[1]:
+        return [f"its highest values are about {high:.4g}, {_seen(ranges.percentiles[-1:])}: are they HU?"]
+    return []
 
 
 def _volume_doubts(labels: Any, ranges: TrainingRanges, class_names: Sequence[str]) -> list[str]:

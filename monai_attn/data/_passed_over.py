@@ -21,6 +21,7 @@ KINDS = {  # by the end of a name
 }
 RESULT = b"monai-attn result"  # the description in a result's header
 NIFTI1_DESCRIPTION, NIFTI2_DESCRIPTION = 148, 240  # where it stands
+TRIED = 20  # files of a folder that are opened; the others are taken for the same
 CURES = {DICOM: "convert them with dcm2niix"}
 CURE = "convert them to NIfTI, with 3D Slicer or SimpleITK for instance"
 
@@ -50,8 +51,9 @@ def explain_passed_over(root: Path) -> list[str]:
     for folder, names in walk_folders(root) if root.is_dir() else ():
         counts.update(kind for name in names for end, kind in KINDS.items() if name.lower().endswith(end))
         bare = [name for name in names if not Path(name).suffix or Path(name).suffix[1:].isdigit()]
-        if bare and _is_dicom(folder / bare[0]):  # a series, as scanners export it: numbers, or names without an end
-            counts[DICOM] += len(bare)
+        some = [name for name in bare[:TRIED] if _is_dicom(folder / name)]  # as scanners export a series, without ends
+        if some:
+            counts[DICOM] += len(some) + len(bare[TRIED:])
     texts = [
         f"{count} {kind} in '{printable(str(root))}' were passed over: {CURES.get(kind, CURE)}"
         for kind, count in counts.items()

@@ -79,7 +79,15 @@ def test_what_was_seen_in_training_passes(weights, caplog):
         (image((100, 40, 50)), "field of view is 100 x 40 x 150 mm"),
         (image((50, 45, 20), (2.0, 2.0, 7.0)), "its voxels are 2 x 2 x 7 mm, in training 1 x 1 x 3"),
         (image(low=0.0, high=2200.0), "its lowest values are about 0, where air has about -1000 HU"),
-        (image(low=-100.0), "lowest values are about -100"),
+        (image(low=0.0, high=2200.0), "its intercept of about -1024 may be missing"),
+        (image(low=-160.0, high=300.0), "about -160, where air has about -1000 HU: they may be cut off or scaled"),
+        (image(low=0.0, high=255.0), "they may be cut off or scaled"),
+        (
+            image(low=-500.0, high=1500.0),
+            "lowest values are about -500, where air has about -1000 HU: are they shifted?",
+        ),
+        (image(low=-2024.0, high=-1900.0), "are they shifted?"),
+        (image(low=7.0, high=7.0), "nearly all its values are 7"),
         (image(high=9000.0), "its highest values are about 9000, in training 1200 to 1200"),
     ],
 )

@@ -53,6 +53,15 @@ def test_files_that_nothing_reads_are_counted_once(tmp_path, caplog, files, word
     assert re.match(words, record.getMessage())
 
 
+def test_a_text_among_a_series_hides_and_adds_nothing(tmp_path, caplog):
+    for name in ("0001", "0002", "0003"):
+        dicom(tmp_path / "series" / name)
+    for name in ("README", "000"):
+        (tmp_path / "series" / name).write_text("words")
+    find_cases(tmp_path)
+    assert "3 DICOM files in" in caplog.text
+
+
 def test_check_has_them_among_its_notes_and_nowhere_else(make_dataset, caplog):
     root = make_dataset()
     dicom(root / "raw" / "1.dcm")

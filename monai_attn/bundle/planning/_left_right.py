@@ -26,6 +26,7 @@ WORDS = (
 SHORT = (("l", "r"), ("lt", "rt"), ("lh", "rh"), ("lft", "rgt"), ("li", "re"), ("sx", "dx"), ("sin", "dx"))
 LONELY = {"l", "r", "lt", "rt", "lh", "rh", "lft", "rgt", "sx", "dx"}  # of these, what says a side on its own
 AMBIGUOUS = {"li", "re", "sin", "sol", "sag", "bal", "der", "dir"}  # also other words, or letters that count
+PLAIN = {"bright", "upright", "outright", "copyright", "cleft", "adroit"}  # words that end like a side
 LETTERS = ({"l", "r"}, {"a", "b"}, {"g", "d"}, {"s", "d"}, {"i", "d"}, {"e", "d"})  # of names that differ in one alone
 GLUED = 4  # letters from which on a word is seen inside another, as in "leftlung"
 
@@ -108,7 +109,9 @@ def _says_side(name: str) -> bool:
     plain = _plain(name)
     words = set(re.split(r"_+", plain)) - AMBIGUOUS
     sides = {word for pair in WORDS for word in pair} | LONELY
-    return bool(words & sides) or any(not side.isascii() and side in plain for side in sides if len(side) == 1)
+    glued = {side for side in sides if len(side) > GLUED or side == "left" or not side.isascii()}
+    rest = words - PLAIN
+    return bool(words & sides) or any(word.startswith(side) or word.endswith(side) for word in rest for side in glued)
 
 
 def _might_be_sides(one: str, other: str) -> bool:

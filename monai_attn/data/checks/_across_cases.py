@@ -135,13 +135,15 @@ def find_odd_levels(facts: list[CaseFacts], is_ct: bool = False) -> Iterator[Fin
         text = f"no image has values below {AIR_HU:.0f} in its first channel, where air has about -1000 HU"
         yield Finding("warning", "", f"{text}: check that these are HU, with the intercept of most CT, -1024")
     inside = [f.foreground[0] for f in air if f.foreground]
+    lowest = float(np.median([f.percentiles[0][0] for f in air])) if air else 0.0
     for f in first if air else ():
         usual = float(np.median(inside if f.foreground and inside else [g.percentiles[0][1] for g in air]))
         shift = (f.foreground[0] if f.foreground and inside else f.percentiles[0][1]) - usual
-        if f.percentiles[0][0] >= AIR_HU and shift > LEVEL_OUTLIER:
+        if abs(shift) > LEVEL_OUTLIER and abs(f.percentiles[0][0] - lowest) > LEVEL_OUTLIER / 2:
             where = "inside the labels" if f.foreground and inside else "in the middle"
-            text = f"has no air, and its values {where} lie about {shift:.0f} above those of the cases with air"
-            yield Finding("warning", f.case, f"image '{f.image[0]}' {text}: check that it has HU (often 1024 too high)")
+            side = "above" if shift > 0 else "below"
+            text = f"has values {where} that lie about {abs(shift):.0f} {side} those of most cases with air"
+            yield Finding("warning", f.case, f"image '{f.image[0]}' {text}: check that it has HU (often 1024 off)")
 
 
 def find_large_cases(
