@@ -41,7 +41,7 @@ def test_without_labels_the_medians_are_compared():
     ]
     (finding,) = find_odd_levels(cases)
     assert finding.case == "c1"
-    assert "values in the middle lie about 1024 above" in finding.text
+    assert "values in the middle that lie about 1024 above" in finding.text
 
 
 def test_where_hu_are_expected_a_whole_set_without_air_is_told():
