@@ -1,6 +1,5 @@
 """How long a step takes and how much memory it holds, measured on the device at hand; epochs that fit into the time."""
 
-import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
+from monai.data.utils import dense_patch_slices
 from monai.utils import fall_back_tuple
 
 from ..._memory import half_of_memory_gb
@@ -166,9 +166,8 @@ def _seconds_to_validate(
 
 def count_windows(shape: Sequence[int], roi_size: Sequence[int], overlap: float) -> int:
     """How many windows MONAI's ``SlidingWindowInferer`` takes over an image of that size."""
-    steps = [max(1, int(size * (1 - overlap))) for size in roi_size]
-    axes = zip(shape, roi_size, steps, strict=True)
-    return math.prod(max(0, -(-(size - window) // step)) + 1 for size, window, step in axes)
+    padded = [max(sizes) for sizes in zip(shape, roi_size, strict=True)]
+    return len(dense_patch_slices(padded, roi_size, [max(1, int(size * (1 - overlap))) for size in roi_size]))
 
 
 def _since(start: float, device: torch.device) -> float:
